@@ -1,0 +1,1 @@
+"""The operations of the finance runbooks, without a screen."""

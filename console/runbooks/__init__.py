@@ -1,0 +1,1 @@
+"""The runbooks as data: steps that name operations."""

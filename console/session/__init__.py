@@ -1,0 +1,1 @@
+"""One operator working one incident: gate, log, run, log what came of it."""
