@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit code that programs rely on; a docstring is the default message."""
+"""What can go wrong, each with its exit code; a class docstring is the default message."""
 
 from __future__ import annotations
 

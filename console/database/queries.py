@@ -1,8 +1,8 @@
 """Loads the named statements of `sql/`.
 
-A file holds statements, each headed by `-- name` in lower case with underscores, followed by a `--`
-line that says in one English sentence what it does. Identifiers and fragments are placeholders in
-braces, filled through `psycopg.sql`; values are bound as `%(name)s`. A brace of SQL itself is doubled.
+A file holds statements, each headed by `-- name: lower_case_name` and a line `-- One sentence.` that
+says what it does. Identifiers and fragments are placeholders in braces, filled through
+`psycopg.sql`; values are bound as `%(name)s`. A brace of SQL itself is doubled.
 """
 
 from __future__ import annotations
