@@ -1,6 +1,6 @@
 """Loads the named statements of `sql/`.
 
-A file holds statements, each headed by `-- name: lower_case_name` and a line `-- One sentence.` that
+A file holds statements, each headed by `-- name: lower_case` and a line `-- One sentence.` that
 says what it does. Identifiers and fragments are placeholders in braces, filled through
 `psycopg.sql`; values are bound as `%(name)s`. A brace of SQL itself is doubled.
 """
