@@ -1,0 +1,243 @@
+"""A CSV of missing lines, read by header name as a stream of records with their line numbers."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import json
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from console.errors import BadInput
+
+BLOCK = 1 << 20
+FIELDS = (
+    "invoice_id",
+    "unit_id",
+    "line_type",
+    "description",
+    "amount",
+    "tax_rate",
+    "meta",
+    "tenant_id",
+)
+# The finder's own header names, beside those the upsert tool reads.
+_SPELLINGS = {
+    "tenantid": "tenant_id",
+    "unitid": "unit_id",
+    "invoiceid": "invoice_id",
+    "linetype": "line_type",
+    "taxrate": "tax_rate",
+}
+# Exports carry it, but the database's trigger computes it anew for every row it stores.
+_IGNORED = {"normalized_description"}
+_NEEDED = {"unit_id", "line_type", "description", "amount", "tax_rate"}
+_DELIMITERS = ",;\t"
+
+Record = tuple[int, int, str | None, *tuple[str | None, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class LinesFile:
+    """A file that can be read: its digest, how it is written, and where each column stands."""
+
+    path: Path
+    size: int
+    sha256: str
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...]
+
+    @property
+    def by_tenant(self) -> bool:
+        """True for the finder's form, which names tenants instead of invoices."""
+        return "invoice_id" not in self.header
+
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """Yield (bytes read, record); a record is (number, line, fault, *FIELDS).
+
+        Raises `BadInput` with the line where the quoting is broken, or when the file has changed.
+        """
+        digest = hashlib.sha256()
+        with self.path.open("rb") as raw:
+            text = io.TextIOWrapper(
+                io.BufferedReader(_Hashing(raw, digest), BLOCK),
+                encoding=self.encoding,
+                newline="",
+            )
+            yield from self._rows(csv.reader(text, delimiter=self.delimiter, strict=True), raw)
+        if digest.hexdigest() != self.sha256:
+            raise BadInput(f"{self.path} changed while it was read.", next_step="Plan again.")
+
+    def _rows(self, reader: csv._reader, raw: BinaryIO) -> Iterator[tuple[int, Record]]:
+        positions = [self.header.index(f) if f in self.header else None for f in FIELDS]
+        width, number, start = len(self.header), 0, 0
+        meta_fault = _MetaFaults()
+        try:
+            next(reader)
+            start = reader.line_num + 1
+            for row in reader:
+                line, start = start, reader.line_num + 1
+                if not row:
+                    continue
+                number += 1
+                if len(row) != width:
+                    yield raw.tell(), (number, line, f"fields:{len(row)}", *_EMPTY)
+                    continue
+                values = [None if p is None else row[p] or None for p in positions]
+                yield raw.tell(), (number, line, meta_fault(values[6]), *values)
+        except csv.Error as error:
+            raise BadInput(
+                f"{self.path.name} line {start}: the quoting is broken ({error}).",
+                next_step='Close every quote and write a quote inside a field twice ("").',
+            ) from None
+
+
+_EMPTY = (None,) * len(FIELDS)
+
+
+class _Hashing(io.RawIOBase):
+    """Passes bytes on and digests them, so that what was read is what was planned."""
+
+    def __init__(self, raw: BinaryIO, digest: hashlib._Hash) -> None:
+        self._raw, self._digest = raw, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # the stub asks for a wider buffer type
+        block = self._raw.read(len(buffer))
+        self._digest.update(block)
+        buffer[: len(block)] = block
+        return len(block)
+
+
+class _MetaFaults:
+    """Says what is wrong with a meta cell; equal cells are parsed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+
+    def __call__(self, text: str | None) -> str | None:
+        if text is None:
+            return None
+        if text not in self._known:
+            if len(self._known) > 4096:
+                self._known.clear()
+            self._known[text] = self._fault(text)
+        return self._known[text]
+
+    @staticmethod
+    def _fault(text: str) -> str | None:
+        try:
+            value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
+        except (ValueError, RecursionError):
+            return "meta"
+        return None if isinstance(value, dict) and "\\u0000" not in text else "meta"
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def open_lines_file(path: Path) -> LinesFile:
+    """Look at a CSV file: regular, text, with a header we know; `BadInput` says what is not."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadInput(f"{path} is not a regular file.")
+        with path.open("rb") as raw:
+            sha256, encoding = _digest_and_encoding(raw, path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+    with path.open(encoding=encoding, newline="") as text:
+        delimiter, header = _header(text.readline(), path)
+    return LinesFile(path, status.st_size, sha256, encoding, delimiter, header)
+
+
+def _digest_and_encoding(raw: BinaryIO, path: Path) -> tuple[str, str]:
+    digest, decoder = hashlib.sha256(), codecs.getincrementaldecoder("utf-8-sig")()
+    encoding, lines = "utf-8-sig", 0
+    while block := raw.read(BLOCK):
+        if b"\0" in block:
+            line = lines + block[: block.index(b"\0")].count(b"\n") + 1
+            raise BadInput(
+                f"{path.name} line {line}: a NUL byte; this is not a CSV text file.",
+                next_step="Export it as CSV in UTF-8.",
+            )
+        digest.update(block)
+        encoding = _still(encoding, decoder, block, path, lines)
+        lines += block.count(b"\n")
+    if not raw.tell():
+        raise BadInput(f"{path.name} is empty.", next_step="Check how it was exported.")
+    return digest.hexdigest(), encoding
+
+
+def _still(
+    encoding: str, decoder: codecs.IncrementalDecoder, block: bytes, path: Path, lines: int
+) -> str:
+    """UTF-8 as long as it holds, then Windows-1252, then a refusal with the line."""
+    if encoding == "utf-8-sig":
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError:
+            encoding = "cp1252"
+    if encoding == "cp1252":
+        try:
+            block.decode("cp1252")
+        except UnicodeDecodeError as error:
+            line = lines + block[: error.start].count(b"\n") + 1
+            raise BadInput(
+                f"{path.name} line {line}: neither UTF-8 nor Windows-1252 text.",
+                next_step="Export it as CSV in UTF-8.",
+            ) from None
+    return encoding
+
+
+def _header(first: str, path: Path) -> tuple[str, tuple[str, ...]]:
+    delimiter = max(_DELIMITERS, key=first.count)
+    try:
+        names = next(csv.reader([first], delimiter=delimiter, strict=True), [])
+    except csv.Error as error:
+        raise BadInput(f"{path.name} line 1: the header is broken ({error}).") from None
+    header = tuple(_spelling(name) for name in names)
+    _check_header(header, path)
+    return delimiter, header
+
+
+def _spelling(name: str) -> str:
+    plain = name.strip().lower()
+    return _SPELLINGS.get(plain, plain)
+
+
+def _check_header(header: tuple[str, ...], path: Path) -> None:
+    known = {*FIELDS, *_IGNORED}
+    twice = sorted({name for name in header if header.count(name) > 1})
+    unknown = [name for name in header if name not in known]
+    missing = sorted(_NEEDED - set(header))
+    if not {"invoice_id", "tenant_id"} & set(header):
+        missing.insert(0, "invoice_id (or tenantId)")
+    faults = [
+        f"{word} {', '.join(names)}"
+        for word, names in (("missing:", missing), ("unknown:", unknown), ("twice:", twice))
+        if names
+    ]
+    if faults:
+        raise BadInput(
+            f"{path.name} line 1: the header does not fit; {'; '.join(faults)}.",
+            next_step="The first line must name the columns "
+            "invoice_id,unit_id,line_type,description,amount,tax_rate,meta "
+            "or tenantId,unitId,lineType,description,amount,taxRate, in any order.",
+        )

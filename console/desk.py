@@ -1,0 +1,95 @@
+"""What one operator has open: an environment with its connections, opened when first needed."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from psycopg import conninfo
+
+from console.database.connect import Connection, connect
+from console.database.schema import Schema, read_schema
+from console.errors import Refused
+from console.operation import Target
+from console.settings import Environment, Settings
+
+
+class Desk:
+    """One operator at one environment.
+
+    `session_id` names the session that the ledger and the audit rows point back to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        environment: Environment,
+        settings: Settings,
+        *,
+        operator: str,
+        reason: str = "",
+    ) -> None:
+        self.name = name
+        self.environment = environment
+        self.settings = settings
+        self.operator = operator
+        self.reason = reason
+        self.session_id = ""
+        self._schema: Schema | None = None
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @contextmanager
+    def reader(self, purpose: str = "reads") -> Iterator[Connection]:
+        """A connection on which the server itself refuses every write."""
+        with self._opened(purpose, read_only=True) as connection:
+            yield connection
+
+    def dedicated(self, purpose: str) -> Connection:
+        """A connection of its own for one writing operation; the caller closes it."""
+        if self.environment.read_only:
+            raise Refused(
+                f"Environment {self.name} is read-only by its configuration.",
+                next_step="Choose another environment, or have its configuration changed.",
+            )
+        return connect(self.environment.conninfo(), purpose, read_only=False)
+
+    @property
+    def schema(self) -> Schema:
+        """The catalogue as read when it was first needed; `refresh` reads it again."""
+        return self._schema or self.refresh()
+
+    def refresh(self) -> Schema:
+        """Read the catalogue again."""
+        with self.reader("preflight") as connection:
+            self._schema = read_schema(connection)
+        return self._schema
+
+    @property
+    def target(self) -> Target:
+        """Which database this is, by the server's own word."""
+        schema = self.schema
+        return Target(
+            environment=self.name,
+            kind=self.environment.kind,
+            host=self.host(),
+            database=str(schema.server["database"]),
+            server_id=schema.server_id,
+            read_only=self.environment.read_only or bool(schema.server["in_recovery"]),
+        )
+
+    def host(self) -> str:
+        """The host as configured, without port or password."""
+        configured = conninfo.conninfo_to_dict(self.environment.conninfo()).get("host")
+        return str(configured or socket.gethostname())
+
+    @contextmanager
+    def _opened(self, purpose: str, *, read_only: bool) -> Iterator[Connection]:
+        connection = connect(self.environment.conninfo(), purpose, read_only=read_only)
+        try:
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,18 @@
+-- name: set_local_settings
+-- Sets the time-outs and the text forms of this transaction alone.
+SELECT set_config('statement_timeout', %(statement)s, true),
+       set_config('lock_timeout', %(lock)s, true),
+       set_config('idle_in_transaction_session_timeout', '30s', true),
+       set_config('TimeZone', 'UTC', true),
+       set_config('DateStyle', 'ISO, YMD', true),
+       set_config('IntervalStyle', 'iso_8601', true),
+       set_config('extra_float_digits', '1', true),
+       set_config('bytea_output', 'hex', true);
+
+-- name: backend
+-- Tells which server process serves this connection.
+SELECT pg_backend_pid() AS pid;
+
+-- name: transaction_id
+-- Tells the id of the open transaction, to be shown and never decided on.
+SELECT pg_current_xact_id()::text AS id;
