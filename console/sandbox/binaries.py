@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.errors import CouldNotRun
 
-class SandboxError(RuntimeError):
-    """The sandbox cannot do what was asked; the message says why and what to do."""
+
+class SandboxError(CouldNotRun):
+    """The sandbox cannot do what was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Launcher:
             cwd=cwd,
             env=server_environment(),
             start_new_session=True,
-            preexec_fn=_stop_with_parent() if owned else None,  # noqa: PLW1509
+            preexec_fn=_stop_with_parent() if owned else None,
             **self._identity(),
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from console.errors import BadInput
 from console.paths import sql_root
 from console.sandbox.binaries import SandboxError
 
@@ -37,15 +38,15 @@ class Portfolio:
         """Raise for values that cannot be generated, saying what to change."""
         fewest = 1 if self.scenario == "none" else _FEWEST_FOR_INCIDENT
         if self.invoices < fewest:
-            raise SandboxError(
+            raise BadInput(
                 f"{self.invoices} invoices are too few for scenario {self.scenario}: "
                 f"ask for at least {fewest}."
             )
         for folder, name in (("schema", self.schema), ("sandbox/broken", self.broken)):
-            if name is not None and not (sql_root() / folder / f"{name}.sql").is_file():
-                raise SandboxError(f"There is no {folder} named {name!r}.")
+            if name is not None and not (_sql() / folder / f"{name}.sql").is_file():
+                raise BadInput(f"There is no {folder} named {name!r}.")
         if self.broken == "forked-chain" and self.schema != "cloud":
-            raise SandboxError("forked-chain needs schema cloud: only that one has a hash chain.")
+            raise BadInput("forked-chain needs schema cloud: only that one has a hash chain.")
 
 
 def populate(url: str, portfolio: Portfolio, artifacts: Path | None) -> None:
@@ -62,7 +63,11 @@ def populate(url: str, portfolio: Portfolio, artifacts: Path | None) -> None:
         _optional_extensions(connection)
         if portfolio.broken:
             _break(connection, portfolio.broken)
-        connection.execute((sql_root() / "sandbox/analyze.sql").read_bytes())
+        connection.execute((_sql() / "sandbox/analyze.sql").read_bytes())
+
+
+def _sql() -> Path:
+    return Path(str(sql_root()))
 
 
 def _options(portfolio: Portfolio) -> str:
@@ -71,7 +76,7 @@ def _options(portfolio: Portfolio) -> str:
 
 def _scripts(portfolio: Portfolio) -> Iterator[Path]:
     """The files that make the database, in the order in which they run."""
-    root, schema = sql_root(), portfolio.schema
+    root, schema = _sql(), portfolio.schema
     yield root / "schema/shared.sql"
     yield root / f"schema/{schema}.sql"
     yield from sorted((root / "migrations").glob("*.sql"))
@@ -85,7 +90,7 @@ def _scripts(portfolio: Portfolio) -> Iterator[Path]:
 def _missing_lines(connection: "psycopg.Connection[tuple[object, ...]]") -> bytes:
     with (
         connection.cursor() as cursor,
-        cursor.copy((sql_root() / "sandbox/incident_csv.sql").read_bytes()) as copy,
+        cursor.copy((_sql() / "sandbox/incident_csv.sql").read_bytes()) as copy,
     ):
         return b"".join(bytes(block) for block in copy)
 
@@ -114,7 +119,7 @@ def _optional_extensions(connection: "psycopg.Connection[tuple[object, ...]]") -
     import psycopg
 
     try:
-        connection.execute((sql_root() / "sandbox/extensions.sql").read_bytes())
+        connection.execute((_sql() / "sandbox/extensions.sql").read_bytes())
     except psycopg.errors.Error:
         return  # a server built without it still makes a good sandbox
 
@@ -123,7 +128,7 @@ def _break(connection: "psycopg.Connection[tuple[object, ...]]", name: str) -> N
     """Run a defect's steps one by one; a step marked "must fail" proves its defect by failing."""
     import psycopg
 
-    text = (sql_root() / f"sandbox/broken/{name}.sql").read_text("utf-8")
+    text = (_sql() / f"sandbox/broken/{name}.sql").read_text("utf-8")
     marks = list(_STEP.finditer(text))
     for mark, following in zip(marks, [*marks[1:], None], strict=True):
         body = text[mark.end() : following.start() if following else None].encode()
