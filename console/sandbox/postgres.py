@@ -1,20 +1,18 @@
 """One PostgreSQL server in one folder: make it, start it, find it again, stop it."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from console.sandbox.binaries import Binaries, SandboxError, find_binaries
+from console.sandbox.folders import last_lines, locked, private_folder
 from console.sandbox.launch import launcher
 
 _PORT = 5432
@@ -35,7 +33,6 @@ class Cluster:
         self.log = self.folder / "postgres.log"
         self._binaries = binaries
         self._durable = durable
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def socket_folder(self) -> Path:
@@ -57,8 +54,9 @@ class Cluster:
         An owned server stops when this process dies, however it dies; one that is not owned
         stays up. A server found running keeps the way it was started.
         """
-        _private_folder(self.folder)
-        with self._lock():
+        private_folder(self.folder)
+        launcher().own(self.folder)
+        with locked(self.folder / "lock"):
             if self._found_running():
                 return False
             self._prepare()
@@ -123,7 +121,7 @@ class Cluster:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        _private_folder(self.socket_folder)
+        private_folder(self.socket_folder)
         for leftover in self.socket_folder.glob(".s.PGSQL.*"):
             leftover.unlink()
         launcher().own(self.socket_folder)
@@ -141,7 +139,7 @@ class Cluster:
             ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
         ):
             shutil.rmtree(fresh, ignore_errors=True)
-            _private_folder(fresh)
+            private_folder(fresh)
             launcher().own(fresh)
             done = launcher().run(self._initdb_command(fresh, locale))
             if done.returncode == 0:
@@ -167,13 +165,13 @@ class Cluster:
         deadline = time.monotonic() + _START_SECONDS
         while True:
             with self.log.open("ab") as log:
-                self._process = launcher().spawn(
+                process = launcher().spawn(
                     self._server_command(), log=log, cwd=self.folder, owned=owned
                 )
-            if self._wait_until_ready(self._process, deadline):
+            if self._wait_until_ready(process, deadline):
                 return
             if time.monotonic() > deadline or not self._left_over_children():
-                raise SandboxError(f"The server did not start: {_last_line(self.log)}")
+                raise SandboxError(f"The server did not start: {last_lines(self.log, 1)}")
             time.sleep(0.1)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
@@ -181,6 +179,7 @@ class Cluster:
             if process.poll() is not None:
                 return False
             if self._answers() is None:
+                process.returncode = 0  # from here on it is known by its pid file alone
                 return True
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
@@ -188,7 +187,7 @@ class Cluster:
         return False
 
     def _left_over_children(self) -> bool:
-        return "still in use" in _last_lines(self.log, 3)
+        return "still in use" in last_lines(self.log, 3)
 
     def _server_command(self) -> list[str]:
         settings = self._settings()
@@ -232,10 +231,9 @@ class Cluster:
         """Wait for the process to end, reaping it if it is our child."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if self._process is not None:
-                self._process.poll()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
             if not self._serves_this_folder(pid):
-                self._process = None
                 return True
             time.sleep(0.01)
         return False
@@ -243,29 +241,3 @@ class Cluster:
     def _remove_socket_folder(self) -> None:
         with contextlib.suppress(OSError):
             self.socket_folder.rmdir()
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Let only one process at a time make or start the server of this folder."""
-        with (self.folder / "lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-
-
-def _private_folder(folder: Path) -> None:
-    """Create a folder of mode 0700, and refuse one that is not ours alone."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode):
-        raise SandboxError(f"{folder} is not a folder; choose another directory.")
-    if found.st_uid != os.geteuid() and os.geteuid() != 0:
-        raise SandboxError(f"{folder} belongs to another user; choose another directory.")
-    folder.chmod(0o700)
-
-
-def _last_lines(log: Path, count: int) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
-
-
-def _last_line(log: Path) -> str:
-    return _last_lines(log, 1) or f"see {log}"
