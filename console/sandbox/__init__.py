@@ -1,0 +1,1 @@
+"""A real PostgreSQL with a generated portfolio and an incident to practise on."""
