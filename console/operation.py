@@ -211,6 +211,10 @@ class StopToken:
         for callback in tuple(self._callbacks):
             callback()
 
+    def forget(self) -> None:
+        """Drop the callbacks: what they would end is over."""
+        self._callbacks.clear()
+
     @property
     def requested(self) -> bool:
         return self._event.is_set()

@@ -11,9 +11,12 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from console.errors import BadInput
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 BLOCK = 1 << 20
 FIELDS = (
@@ -74,7 +77,7 @@ class LinesFile:
         if digest.hexdigest() != self.sha256:
             raise BadInput(f"{self.path} changed while it was read.", next_step="Plan again.")
 
-    def _rows(self, reader: csv._reader, raw: BinaryIO) -> Iterator[tuple[int, Record]]:
+    def _rows(self, reader: Reader, raw: BinaryIO) -> Iterator[tuple[int, Record]]:
         positions = [self.header.index(f) if f in self.header else None for f in FIELDS]
         width, number, start = len(self.header), 0, 0
         meta_fault = _MetaFaults()
@@ -168,8 +171,7 @@ def open_lines_file(path: Path) -> LinesFile:
 
 
 def _digest_and_encoding(raw: BinaryIO, path: Path) -> tuple[str, str]:
-    digest, decoder = hashlib.sha256(), codecs.getincrementaldecoder("utf-8-sig")()
-    encoding, lines = "utf-8-sig", 0
+    digest, lines = hashlib.sha256(), 0
     while block := raw.read(BLOCK):
         if b"\0" in block:
             line = lines + block[: block.index(b"\0")].count(b"\n") + 1
@@ -178,32 +180,36 @@ def _digest_and_encoding(raw: BinaryIO, path: Path) -> tuple[str, str]:
                 next_step="Export it as CSV in UTF-8.",
             )
         digest.update(block)
-        encoding = _still(encoding, decoder, block, path, lines)
         lines += block.count(b"\n")
     if not raw.tell():
         raise BadInput(f"{path.name} is empty.", next_step="Check how it was exported.")
-    return digest.hexdigest(), encoding
+    return digest.hexdigest(), _encoding(raw, path)
 
 
-def _still(
-    encoding: str, decoder: codecs.IncrementalDecoder, block: bytes, path: Path, lines: int
-) -> str:
-    """UTF-8 as long as it holds, then Windows-1252, then a refusal with the line."""
-    if encoding == "utf-8-sig":
+def _encoding(raw: BinaryIO, path: Path) -> str:
+    """UTF-8 when all of it is, else Windows-1252, else a refusal with the line."""
+    faulty = _first_undecodable(raw, "utf-8-sig")
+    if faulty is None:
+        return "utf-8-sig"
+    if _first_undecodable(raw, "cp1252") is None:
+        return "cp1252"
+    raise BadInput(
+        f"{path.name} line {faulty}: neither UTF-8 nor Windows-1252 text.",
+        next_step="Export it as CSV in UTF-8.",
+    )
+
+
+def _first_undecodable(raw: BinaryIO, encoding: str) -> int | None:
+    raw.seek(0)
+    decoder, lines, block = codecs.getincrementaldecoder(encoding)(), 0, b"-"
+    while block:
+        block = raw.read(BLOCK)
         try:
-            decoder.decode(block)
-        except UnicodeDecodeError:
-            encoding = "cp1252"
-    if encoding == "cp1252":
-        try:
-            block.decode("cp1252")
+            decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            line = lines + block[: error.start].count(b"\n") + 1
-            raise BadInput(
-                f"{path.name} line {line}: neither UTF-8 nor Windows-1252 text.",
-                next_step="Export it as CSV in UTF-8.",
-            ) from None
-    return encoding
+            return lines + block[: error.start].count(b"\n") + 1
+        lines += block.count(b"\n")
+    return None
 
 
 def _header(first: str, path: Path) -> tuple[str, tuple[str, ...]]:

@@ -82,10 +82,9 @@ def run(
 
 def compose(
     path: str, name: str, parts: Mapping[str, sql.Composable] | None = None
-) -> sql.Composed | sql.SQL:
+) -> sql.Composed:
     """A named statement with its identifiers and fragments filled in."""
-    text = sql.SQL(query(path, name).text)
-    return text if parts is None else text.format(**parts)
+    return sql.SQL(query(path, name).text).format(**(parts or {}))
 
 
 def columns(names: Iterable[str]) -> sql.Composed:

@@ -126,7 +126,7 @@ class Schema:
     def own_key(self, *path: str) -> sql.Composed:
         """The console's own description key as an expression over a column."""
         collation = self.collations[0] if self.collations else "default"
-        part = compose(
+        return compose(
             "fragments/line_key",
             "line_key",
             {
@@ -134,8 +134,6 @@ class Schema:
                 "collation": sql.Identifier("pg_catalog", collation),
             },
         )
-        assert isinstance(part, sql.Composed)  # noqa: S101 - it has placeholders
-        return part
 
     def _is_key(self, index: UniqueIndex) -> bool:
         tail = {"normalized_description", "description"}

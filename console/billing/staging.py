@@ -1,0 +1,209 @@
+"""A file of lines taken into temporary tables and compared there with the live lines.
+
+Only temporary tables are written, and all but their creation happens in transactions that the
+server itself holds read-only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import psycopg
+from psycopg import sql
+
+from console.billing.line_findings import finding
+from console.billing.lines_file import LinesFile
+from console.database.connect import Connection, Row, compose, run, transaction
+from console.database.schema import Schema
+from console.operation import Event, Finding, Page, PlanRow, Progress, StopToken
+from console.settings import Billing
+
+UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+VISIBLE = (
+    "[^\\u0001-\\u0020\\u007f-\\u00a0\\u00ad\\u061c\\u1680\\u180e\\u2000-\\u200f"
+    "\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]"
+)
+_EVERY = 5000
+
+
+class Staging:
+    """The temporary tables of one planned upsert, on their own connection.
+
+    `seconds` bounds each statement.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        schema: Schema,
+        rules: Billing,
+        *,
+        seconds: int,
+        stop: StopToken,
+    ) -> None:
+        self.connection = connection
+        self.schema = schema
+        self._rules = rules
+        self._seconds = seconds
+        self._stop = stop
+        self.fingerprint = ""
+        key = sql.Identifier(schema.description_key)
+        self.parts: dict[str, sql.Composable] = {
+            "db_key": key,
+            "probe_key": key,
+            "own_key": schema.own_key("s", "description"),
+            "live_own_key": schema.own_key("l", "description"),
+            "deleted": compose("billing/staging", "is_deleted" if schema.soft_delete else "never"),
+            "locked": compose("billing/staging", _locked(schema)),
+        }
+
+    def create(self) -> None:
+        """Make the temporary tables; the only step that is not read-only."""
+        self.connection.read_only = False
+        with transaction(self.connection) as cursor:
+            for name in ("create_staged", "create_probe", "create_problems", "create_plan"):
+                run(cursor, "billing/staging", name)
+            for position, trigger in enumerate(self.schema.triggers):
+                parts = {
+                    "name": sql.Identifier(f"ops_probe_{position:02d}"),
+                    "function": sql.Identifier(*trigger.function),
+                }
+                run(cursor, "billing/staging", "create_probe_trigger", parts)
+            self.connection.commit()
+        self.connection.read_only = True
+
+    def fill(self, file: LinesFile) -> Iterator[Event]:
+        """Stream the file, find every bad record, and compare the rest with the live lines."""
+        with transaction(self.connection, statement_seconds=self._seconds) as cursor:
+            yield from self._copy(cursor, file)
+            yield Progress("validate")
+            self._validate(cursor, file)
+            yield Progress("compare")
+            self._compare(cursor)
+            self.connection.commit()
+
+    def _copy(self, cursor: psycopg.Cursor[Row], file: LinesFile) -> Iterator[Event]:
+        number = 0
+        with cursor.copy(compose("billing/staging", "copy_staged")) as copy:
+            for read, record in file.records():
+                copy.write_row(record)
+                number += 1
+                if number % _EVERY == 0:
+                    self._stop.check()
+                    yield Progress("read", read, file.size, "bytes")
+        run(cursor, "billing/staging", "analyze")
+        yield Progress("read", file.size, file.size, "bytes")
+
+    def _validate(self, cursor: psycopg.Cursor[Row], file: LinesFile) -> None:
+        if file.by_tenant:
+            run(cursor, "billing/staging", "tenants_unread", uuid=UUID)
+            key = {"key": self.parts["own_key"]}
+            run(cursor, "billing/staging", "resolve_tenants", key, uuid=UUID)
+        run(
+            cursor,
+            "billing/staging",
+            "find_text_problems",
+            uuid=UUID,
+            visible=VISIBLE,
+            amount=self._amount_pattern(),
+            line_types=list(self._rules.line_types),
+            tax_rates=[str(rate) for rate in self._rules.tax_rates],
+        )
+        self._stop.check()
+        run(cursor, "billing/staging", "fill_probe", self.parts)
+        run(cursor, "billing/staging", "analyze_probe")
+        run(cursor, "billing/staging", "find_invoice_problems", self.parts)
+        for key_column in (self.schema.description_key, "ops_own"):
+            parts = {"probe_key": sql.Identifier(key_column)}
+            run(cursor, "billing/staging", "find_repeats", parts)
+
+    def _compare(self, cursor: psycopg.Cursor[Row]) -> None:
+        self._stop.check()
+        run(cursor, "billing/plan", "fill_plan", self.parts)
+        run(cursor, "billing/plan", "add_unread")
+        run(cursor, "billing/plan", "list_conflicts")
+        run(cursor, "billing/staging", "analyze_plan")
+
+    def narrow(self, lines: Sequence[int]) -> None:
+        """Leave out of the plan every line of the file that was not selected."""
+        with transaction(self.connection) as cursor:
+            run(cursor, "billing/plan", "narrow", lines=list(lines))
+            self.connection.commit()
+
+    def measure(self) -> tuple[dict[str, int], Decimal, str, Row, int]:
+        """Counts by kind, the money moved, the digest of the rows, what is touched, findings."""
+        with transaction(self.connection, statement_seconds=self._seconds) as cursor:
+            totals = run(cursor, "billing/plan", "totals").fetchall()
+            digest = _one(run(cursor, "billing/plan", "digest"))["digest"]
+            touched = _one(run(cursor, "billing/plan", "touched"))
+            found = _one(run(cursor, "billing/plan", "finding_count"))["findings"]
+            self.fingerprint = self.read_fingerprint(cursor)
+        counts = {row["kind"]: row["rows"] for row in totals}
+        money = sum((row["money"] for row in totals), Decimal(0))
+        return counts, money, digest, touched, found
+
+    def read_fingerprint(self, cursor: psycopg.Cursor[Row]) -> str:
+        """One text over the versions of all lines of the touched invoices."""
+        row = _one(run(cursor, "billing/plan", "fingerprint"))
+        return f"{row['lines']}:{row['sum']}"
+
+    def rows(self, page: Page) -> list[PlanRow]:
+        """One page of the plan by the place in the file."""
+        with transaction(self.connection) as cursor:
+            found = run(
+                cursor,
+                "billing/plan",
+                "page",
+                after=page.after,
+                size=page.size,
+                kinds=list(page.kinds),
+                search=page.search,
+            ).fetchall()
+        return [_plan_row(row) for row in found]
+
+    def findings(self, after: int, size: int) -> list[Finding]:
+        """Findings, those a human must decide first, then by line."""
+        with transaction(self.connection) as cursor:
+            found = run(cursor, "billing/plan", "findings", after=after, size=size).fetchall()
+        return [finding(row) for row in found]
+
+    def _amount_pattern(self) -> str:
+        column = self.schema.tables["invoice_lines"]["amount"]
+        scale = column.scale if column.scale is not None else 2
+        whole = (column.precision or 12) - scale
+        return f"^-?[0-9]{{1,{whole}}}([.][0-9]{{1,{min(scale, 2)}}})?$"
+
+
+def plan_digest(file: LinesFile, rows: str, *facts: str) -> str:
+    """The plan's digest: over the file's bytes, the rows it does not decide, and the facts."""
+    return hashlib.sha256("\n".join((file.sha256, rows, *facts)).encode()).hexdigest()
+
+
+def _locked(schema: Schema) -> str:
+    needed = {"organization_id", "year", "month", "is_locked"}
+    periods, units = schema.tables.get("booking_periods", {}), schema.tables.get("units", {})
+    properties = schema.tables.get("properties", {})
+    fits = needed <= set(periods) and "property_id" in units and "organization_id" in properties
+    return "locked_period" if fits else "never"
+
+
+def _plan_row(row: Row) -> PlanRow:
+    after = row["after"]
+    return PlanRow(
+        number=row["n"],
+        key=str(row["line"]),
+        operation=row["kind"],
+        before=row["before"],
+        after=after,
+        reason=row["code"] or "",
+        selected=row["kind"] in ("insert", "update"),
+        line=row["line"],
+    )
+
+
+def _one(cursor: psycopg.Cursor[Row]) -> Row:
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always answers
+    return row

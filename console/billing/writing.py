@@ -1,0 +1,211 @@
+"""What every operation that writes invoice lines shares: one connection, one transaction."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+import psycopg
+from psycopg import sql
+
+from console.billing.verification import VerifyRun, VerifyRunOperation
+from console.database.connect import Connection, Row, columns, run, stopped, transaction
+from console.database.ledger import commit, guard, install, open_run, recorded, start_audit
+from console.desk import Desk
+from console.errors import ConsoleError, Moved, RunIdUsed
+from console.operation import (
+    Applied,
+    BackendKnown,
+    BatchWritten,
+    Command,
+    Event,
+    Measured,
+    Operation,
+    Outcome,
+    Plan,
+    Progress,
+    StopToken,
+)
+
+
+class LineWriter(Operation):
+    """Plans in temporary tables on one connection and applies on the same one."""
+
+    writes: ClassVar[bool] = True
+    kinds: ClassVar[tuple[str, ...]]
+    statements: ClassVar[str]
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.stop = StopToken()
+        self._connection: Connection | None = None
+
+    @property
+    @abstractmethod
+    def batch_size(self) -> int:
+        """Rows of the plan per batch."""
+
+    @property
+    @abstractmethod
+    def undoes(self) -> str:
+        """The run that this one undoes, if any."""
+
+    @abstractmethod
+    def _lock(self, cursor: psycopg.Cursor[Row]) -> None:
+        """Lock what will be written in key order; raise `Moved` when it is not as planned."""
+
+    def apply(self, plan: Plan, log_head: str) -> Iterator[Event]:
+        """Do the plan in one transaction; every error but `InDoubt` leaves nothing behind."""
+        connection, started = self._open_connection(), time.monotonic()
+        environment = self.desk.environment
+        try:
+            self._install_ledger(connection)
+            connection.read_only = False
+            with transaction(
+                connection,
+                statement_seconds=environment.statement_timeout_seconds,
+                lock_seconds=environment.lock_timeout_seconds,
+            ) as cursor:
+                yield from self._write(cursor, plan, log_head, started)
+        except ConsoleError as error:
+            raise stopped(error, self.stop.requested) from error
+        finally:
+            self.close()
+
+    def verify(self, outcome: Outcome) -> Iterator[Event]:
+        yield from VerifyRunOperation(self.desk, VerifyRun(outcome.run_id)).read()
+
+    def undo(self, outcome: Outcome) -> Command:
+        from console.billing.rollback import RollbackRun  # a rollback is such an operation itself
+
+        return RollbackRun(run_id=outcome.run_id, new_run_id="")
+
+    def close(self) -> None:
+        self.stop.forget()
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _connect(self, purpose: str) -> Iterator[Event]:
+        self.close()
+        self._connection = self.desk.dedicated(purpose)
+        self.stop.on_stop(self._connection.cancel_safe)
+        yield BackendKnown(self._connection.info.backend_pid)
+
+    def _open_connection(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            raise Moved(
+                "The plan's connection is gone; nothing was changed.", next_step="Plan again."
+            )
+        return self._connection
+
+    def _install_ledger(self, connection: Connection) -> None:
+        if not self.desk.schema.ledger:
+            connection.read_only = False
+            install(connection)
+            self.desk.refresh()
+
+    def _write(
+        self, cursor: psycopg.Cursor[Row], plan: Plan, log_head: str, started: float
+    ) -> Iterator[Event]:
+        yield Progress("lock")
+        opened = open_run(cursor, self.desk, plan, log_head, self.undoes)
+        self._lock(cursor)
+        start_audit(cursor, self.desk, plan, opened, log_head)
+        batches = Batches(cursor, self, plan.run_id, opened.audit_base)
+        yield from self._batches(batches, plan)
+        yield Progress("measure", plan.rows_written, plan.rows_written)
+        planned = {kind: plan.counts.get(kind, 0) for kind in self.kinds}
+        guard(planned, batches.counts, plan, batches.money)
+        self.stop.check()
+        money = {self.desk.settings.billing.currency: batches.money}
+        yield Measured(dict(batches.counts), money)
+        yield from commit(self.desk, self._open_connection(), plan.run_id)
+        yield Applied(
+            Outcome(
+                run_id=plan.run_id,
+                operation=self.name,
+                counts=dict(batches.counts),
+                money=money,
+                transaction_id=opened.transaction_id,
+                committed_at=self.desk.now(),
+                seconds=time.monotonic() - started,
+            )
+        )
+
+    def _batches(self, batches: Batches, plan: Plan) -> Iterator[Event]:
+        last = sum(plan.counts.values())
+        for number, low in enumerate(range(0, last, self.batch_size), start=1):
+            self.stop.check()
+            began = time.monotonic()
+            counts = batches.write(low, low + self.batch_size)
+            yield BatchWritten(number, counts, time.monotonic() - began)
+            yield Progress("write", sum(batches.counts.values()), plan.rows_written)
+
+    def write_values(self) -> Mapping[str, str]:
+        """Further values that the writing statements take."""
+        return {}
+
+    def write_parts(self) -> Mapping[str, sql.Composable]:
+        """The identifiers that the writing statements take."""
+        return {"columns": columns(self.desk.schema.audit_columns)}
+
+    def _refuse_used_run_id(self, run_id: str) -> str:
+        """Why the ledger stands in the way, if it does; a used run id raises `RunIdUsed`."""
+        if not self.desk.schema.ledger:
+            may = self.desk.schema.server["may_create_schema"]
+            missing = (
+                "The schema ops_console is missing and this role may not create it. "
+                "Have an owner run the SQL that `ops-console roles --ledger` prints."
+            )
+            return "" if may else missing
+        with self.desk.reader() as connection:
+            row = recorded(connection, run_id)
+        if row is not None:
+            raise RunIdUsed(
+                f"Run id {run_id} has already been used ({row['verdict']} at "
+                f"{row['marked_at']:%Y-%m-%d %H:%M:%S} UTC by {row['operator']}).",
+                next_step="Use a new run id for the retry, to keep the audit trail distinct.",
+            )
+        return ""
+
+
+class Batches:
+    """Writes the plan batch by batch inside the open transaction and adds up what was written."""
+
+    def __init__(
+        self, cursor: psycopg.Cursor[Row], writer: LineWriter, run_id: str, base: object
+    ) -> None:
+        self._cursor = cursor
+        self._writer = writer
+        self._parts = writer.write_parts()
+        self._values = {"run_id": run_id, "base": base, **writer.write_values()}
+        self.counts = dict.fromkeys(writer.kinds, 0)
+        self.money = Decimal(0)
+
+    def write(self, low: int, high: int) -> dict[str, int]:
+        """Write the rows with a place above `low` and up to `high`; returns the counts by kind."""
+        return {kind: self._one(kind, low, high) for kind in self._writer.kinds}
+
+    def _one(self, kind: str, low: int, high: int) -> int:
+        # The first moment after the base belongs to the row that opens the run.
+        done = sum(self.counts.values()) + 1
+        measured = run(
+            self._cursor,
+            self._writer.statements,
+            f"{kind}_batch",
+            self._parts,
+            low=low,
+            high=high,
+            done=done,
+            **self._values,
+        ).fetchone()
+        assert measured is not None  # noqa: S101 - an aggregate always answers
+        if measured["rows"] != measured["logged"]:
+            raise Moved("Not every line got its audit row; rolled back, nothing was changed.")
+        self.counts[kind] += measured["rows"]
+        self.money += measured["money"]
+        return int(measured["rows"])

@@ -1,0 +1,36 @@
+-- name: audit_trail
+-- Counts a run's audit rows by action and operation, as the runbook's section 4.2 does.
+SELECT action, new_data ->> 'operation' AS op, new_data ->> 'run_id' AS run_id, count(*) AS cnt
+FROM audit_logs
+WHERE action = ANY (%(actions)s::text[]) AND new_data ->> 'run_id' = %(run_id)s
+GROUP BY 1, 2, 3 ORDER BY 1, 2;
+
+-- name: run_images
+-- Compares a run's after-images with the live lines, and adds up its money in integer cents.
+SELECT e.op, count(*) AS entries,
+       count(*) FILTER (WHERE to_jsonb(l) IS NOT DISTINCT FROM e.image) AS as_written,
+       count(*) FILTER (WHERE e.whole IS NOT TRUE) AS without_image,
+       coalesce(sum(((e.image ->> 'amount')::numeric * 100)::bigint), 0)
+         - coalesce(sum(((e.before ->> 'amount')::numeric * 100)::bigint), 0) AS cents
+FROM (
+  SELECT new_data ->> 'operation' AS op, nullif(new_data -> 'row', 'null') AS image, old_data AS before,
+         new_data ? 'row' AS whole,
+         CASE WHEN record_id::text ~ %(uuid)s THEN record_id::text::uuid END AS line_id
+  FROM audit_logs
+  WHERE action = ANY (%(actions)s::text[]) AND new_data ->> 'run_id' = %(run_id)s
+) e
+LEFT JOIN invoice_lines l ON l.id = e.line_id
+GROUP BY e.op ORDER BY e.op;
+
+-- name: total_lines
+-- Counts all lines and those that are not deleted softly.
+SELECT count(*) AS total_lines, count(*) FILTER (WHERE NOT {deleted}) AS live_lines FROM invoice_lines l;
+
+-- name: duplicate_groups
+-- Counts the keys that stand on more than one live line, with empty units counted as equal.
+SELECT count(*) AS groups FROM (
+  SELECT FROM invoice_lines l
+  WHERE NOT {deleted}
+  GROUP BY l.invoice_id, l.unit_id, l.line_type, l.{db_key}
+  HAVING count(*) > 1
+) duplicated;
