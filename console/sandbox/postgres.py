@@ -209,7 +209,7 @@ class Cluster:
         if self._server().has_library("pg_stat_statements"):
             settings["shared_preload_libraries"] = "pg_stat_statements"
         if not self._durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         return settings
 
     def _server(self) -> Binaries:

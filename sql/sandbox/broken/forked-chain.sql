@@ -1,5 +1,6 @@
 -- step: Write many audit rows in one statement: they share one time stamp, so the trigger gives
 -- several of them the same parent.
+SET TimeZone = 'UTC';
 INSERT INTO audit_logs (id, action, table_name, record_id, new_data, created_at)
 SELECT
     overlay(md5('fork' || k) PLACING '4' FROM 13)::uuid, 'upsert_missing_lines', 'invoice_lines',
