@@ -114,6 +114,8 @@ class Cluster:
             if self._answers() is None:
                 return True
             time.sleep(0.02)
+        if self._serves_this_folder(pid):
+            raise SandboxError(f"The server (pid {pid}) is there but does not answer; stop it.")
         return False
 
     def _prepare(self) -> None:

@@ -199,6 +199,21 @@ def test_a_failed_bank_import(both_schemas: Database) -> None:
         assert rows == [("FAILED", 14, 6, 6), ("PROCESSED", 14, 14, 14)]
 
 
+def test_an_earlier_run_of_the_older_tool(both_schemas: Database) -> None:
+    """Its audit rows name lines that exist, and claim the new amount as the old one."""
+    with both_schemas.connect() as connection:
+        rows = connection.execute(
+            """SELECT a.new_data ->> 'operation', count(*), count(l.id),
+                count(*) FILTER (WHERE a.old_data ->> 'old_amount' = a.new_data ->> 'new_amount')
+            FROM audit_logs AS a LEFT JOIN invoice_lines AS l ON l.id::text = a.record_id::text
+            WHERE a.new_data ->> 'run_id' = 'manual-20260203-fix17' GROUP BY 1 ORDER BY 1"""
+        ).fetchall()
+        assert rows == [("insert", 5, 5, 0), ("update", 3, 3, 3)]
+        assert connection.execute(
+            "SELECT run_id, inserted, updated FROM reconcile_runs"
+        ).fetchall() == [("manual-20260203-fix17", 5, 3)]
+
+
 CHAIN = """
     SELECT count(*) FILTER (WHERE hash <> encode(sha256(convert_to(concat_ws('|', id,
             coalesce(user_id::text, ''), table_name, coalesce(record_id::text, ''), action,
