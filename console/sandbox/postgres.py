@@ -114,6 +114,8 @@ class Cluster:
             if self._answers() is None:
                 return True
             time.sleep(0.02)
+        if self._serves_this_folder(pid):
+            raise SandboxError(f"The server (pid {pid}) is there but does not answer; stop it.")
         return False
 
     def _prepare(self) -> None:
@@ -209,7 +211,7 @@ class Cluster:
         if self._server().has_library("pg_stat_statements"):
             settings["shared_preload_libraries"] = "pg_stat_statements"
         if not self._durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         return settings
 
     def _server(self) -> Binaries:

@@ -20,19 +20,36 @@ FROM (
     ORDER BY md5('twin' || id::text) LIMIT 2
 ) AS chosen;
 
+CREATE TEMP TABLE seed_open AS
+SELECT * FROM seed_invoices
+WHERE
+    month_no >= 4
+    AND NOT is_zero
+    AND id NOT IN (SELECT id FROM seed_variances)
+    AND id NOT IN (SELECT id FROM seed_twins)
+ORDER BY md5(id::text) LIMIT 200;
+
 CREATE TEMP TABLE seed_missing AS
 SELECT l.*, i.year, i.month, row_number() OVER (ORDER BY md5(l.id::text)) AS place
-FROM (
-    SELECT * FROM seed_invoices
-    WHERE
-        month_no >= 4
-        AND NOT is_zero
-        AND id NOT IN (SELECT id FROM seed_variances)
-        AND id NOT IN (SELECT id FROM seed_twins)
-    ORDER BY md5(id::text) LIMIT 200
-) AS i
+FROM seed_open AS i
 INNER JOIN invoice_lines AS l ON l.invoice_id = i.id
 ORDER BY md5(l.id::text) LIMIT 128;
+
+-- An earlier run of the older tool: 5 lines inserted, 3 updated, without a true before-image.
+CREATE TEMP TABLE seed_older AS
+SELECT
+    l.*,
+    'manual-20260203-fix17' AS run_id,
+    row_number() OVER (ORDER BY md5('older' || l.id)) AS place,
+    CASE WHEN row_number() OVER (ORDER BY md5('older' || l.id)) <= 5 THEN 'insert' ELSE 'update' END
+        AS operation
+FROM seed_open AS i
+INNER JOIN invoice_lines AS l ON l.invoice_id = i.id
+WHERE i.month_no < 10 AND l.id NOT IN (SELECT id FROM seed_missing)
+ORDER BY md5('older' || l.id) LIMIT 8;
+
+UPDATE invoice_lines AS l SET created_at = '2026-02-03 09:15:00+00'
+FROM seed_older AS o WHERE o.id = l.id AND o.operation = 'insert';
 
 DELETE FROM invoice_lines WHERE id IN (SELECT id FROM seed_missing WHERE place <= 120);
 

@@ -57,7 +57,7 @@ SELECT
         WHEN pg_temp.draw('profile', n, 100) < 75 THEN 9
         ELSE 4 + pg_temp.draw('lines', n, 5)
     END AS line_count,
-    pg_temp.draw('standard', n, 10) = 0 AS is_standard
+    pg_temp.draw('profile', n, 100) < 6 AS is_standard
 FROM placed;
 
 CREATE TEMP TABLE seed_templates (
@@ -83,10 +83,11 @@ SELECT
     CASE WHEN s.ordinal <= 2 AND t.unit_kind <> 'wohnung' THEN 20 ELSE s.tax_rate END AS tax_rate,
     round(
         CASE
-            WHEN t.is_standard THEN s.standard
+            WHEN t.is_standard AND t.unit_kind = 'wohnung' THEN s.standard
             ELSE s.lowest + (s.highest - s.lowest)
                 * power(pg_temp.draw('amount' || s.ordinal, t.n, 10000) / 10000.0, 2)
         END
+        * CASE WHEN t.unit_kind IN ('garage', 'stellplatz') THEN 0.2 ELSE 1 END
         * CASE WHEN y.year = 2026 AND s.ordinal BETWEEN 2 AND 4 THEN 1.03 ELSE 1 END,
         2
     ) AS amount
@@ -147,6 +148,7 @@ SELECT
     j.year,
     j.month,
     j.is_zero,
+    j.is_zero AND j.n % 2 = 0 AND j.tenant_no % 20 <> 19 AS is_vacancy,
     j.status::invoice_status AS status,
     make_date(j.year, j.month, 5) AS due,
     make_timestamptz(j.year, j.month, 1, 5, 0, 0, 'UTC') AS created_at,

@@ -2,12 +2,13 @@
 
 INSERT INTO monthly_invoices (
     id, tenant_id, unit_id, year, month, grundmiete, betriebskosten, heizungskosten, wasserkosten,
-    ust, gesamtbetrag, status, faellig_am, paid_amount, mahnstufe, run_id, created_at, updated_at
+    ust, gesamtbetrag, status, faellig_am, paid_amount, mahnstufe, run_id, is_vacancy, created_at,
+    updated_at
 )
 SELECT
-    id, tenant_id, unit_id, year, month, grundmiete, betriebskosten, heizungskosten, wasserkosten,
-    ust, total, status, due, paid, mahnstufe, pg_temp.make_id('invoice run', month_no), created_at,
-    created_at + interval '5 days'
+    id, CASE WHEN NOT is_vacancy THEN tenant_id END, unit_id, year, month, grundmiete,
+    betriebskosten, heizungskosten, wasserkosten, ust, total, status, due, paid, mahnstufe, pg_temp.make_id('invoice run', month_no), is_vacancy,
+    created_at, created_at + interval '5 days'
 FROM seed_invoices;
 
 INSERT INTO payments (
