@@ -56,7 +56,7 @@ class Staging:
             "own_key": schema.own_key("s", "description"),
             "live_own_key": schema.own_key("l", "description"),
             "deleted": compose("billing/staging", "is_deleted" if schema.soft_delete else "never"),
-            "locked": compose("billing/staging", _locked(schema)),
+            "locked": locked_fragment(schema),
         }
 
     def create(self) -> None:
@@ -181,12 +181,13 @@ def plan_digest(file: LinesFile, rows: str, *facts: str) -> str:
     return hashlib.sha256("\n".join((file.sha256, rows, *facts)).encode()).hexdigest()
 
 
-def _locked(schema: Schema) -> str:
+def locked_fragment(schema: Schema) -> sql.Composed:
+    """The condition that an invoice `m` lies in a locked month, as far as the schema knows any."""
     needed = {"organization_id", "year", "month", "is_locked"}
     periods, units = schema.tables.get("booking_periods", {}), schema.tables.get("units", {})
     properties = schema.tables.get("properties", {})
     fits = needed <= set(periods) and "property_id" in units and "organization_id" in properties
-    return "locked_period" if fits else "never"
+    return compose("billing/staging", "locked_period" if fits else "never")
 
 
 def _plan_row(row: Row) -> PlanRow:

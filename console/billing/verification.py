@@ -16,6 +16,7 @@ from console.database.queries import query
 from console.database.schema import Schema
 from console.desk import Desk
 from console.operation import (
+    Answer,
     Check,
     Checked,
     Command,
@@ -66,7 +67,7 @@ class AuditTrailOperation(Operation):
                 actions=list(ACTIONS),
                 run_id=self.command.run_id,
             ).fetchall()
-        answer = "pass" if rows else "not_run"
+        answer: Answer = "pass" if rows else "not_run"
         summary = f"{sum(row['cnt'] for row in rows)} audit rows" if rows else "no audit row"
         yield Checked(Check(self.name, answer, summary, figures={"rows": rows}))
 
@@ -136,7 +137,7 @@ def judge(run_id: str, figures: dict[str, Any]) -> Check:
     if not entries and not (ledger and ledger["verdict"] == "applied"):
         return Check("verify_run", "not_run", f"Run {run_id} has left no trace.", figures=shown)
     findings = tuple(_findings(figures, entries, money))
-    worst = "fail" if any(f.severity == "error" for f in findings) else "warn"
+    worst: Answer = "fail" if any(f.severity == "error" for f in findings) else "warn"
     summary = f"{entries} rows, {money:.2f} in all, {figures['duplicate_groups']} duplicate groups"
     return Check("verify_run", worst if findings else "pass", summary, findings, shown)
 

@@ -1,0 +1,266 @@
+"""Rollback of one run (billing runbook, section 6.2): only what is still as the run left it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import ClassVar
+
+import psycopg
+from psycopg import sql
+
+from console.billing.requirements import read_blocked, write_blocked
+from console.billing.staging import locked_fragment
+from console.billing.verification import ACTIONS, UUID
+from console.billing.writing import LineWriter
+from console.database.connect import Row, columns, run, stopped, transaction
+from console.database.queries import query
+from console.desk import Desk
+from console.errors import BadInput, ConsoleError, CouldNotRun, Moved
+from console.operation import (
+    Command,
+    Event,
+    Finding,
+    Page,
+    Plan,
+    Planned,
+    PlanRow,
+    Progress,
+    Severity,
+)
+
+_MEANING: dict[str, tuple[str, str]] = {
+    "changed": (
+        "the line was changed since the run",
+        "Compare the three versions and decide: keep the current one, or restore.",
+    ),
+    "gone": (
+        "the line has been deleted since the run",
+        "Compare the versions and decide: leave it deleted, or restore.",
+    ),
+    "referenced": ("another table points at the line", "Remove the reference first."),
+    "merged": ("a merge of duplicates counts on the line", "Undo the merge first."),
+    "key_taken": ("another line has taken its key since", "Decide between the two lines by hand."),
+    "closed": ("its invoice is cancelled or its month locked", "Have the period opened first."),
+    "no_invoice": ("its invoice is gone", "Nothing to restore it to; review by hand."),
+    "manual": (
+        "the run kept no true image of the line before it",
+        "Needs manual review, as the runbook says: find the old value elsewhere.",
+    ),
+    "unreadable": ("its audit row names no single line", "Needs manual review."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRun(Command):
+    """Undo what one run did, as a run of its own.
+
+    `restore` names the conflicts (by line id) that get the earlier value back all the same;
+    `keep` names clean lines that stay as they are.
+    """
+
+    run_id: str
+    new_run_id: str
+    restore: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+
+class RollbackOperation(LineWriter):
+    """Compares the run's images with the live lines and writes back what nobody touched since."""
+
+    name: ClassVar[str] = "rollback_run"
+    kinds: ClassVar[tuple[str, ...]] = ("delete", "restore", "insert")
+    statements: ClassVar[str] = "billing/rollback"
+
+    def __init__(self, desk: Desk, command: RollbackRun) -> None:
+        super().__init__(desk)
+        self.command = command
+
+    @property
+    def batch_size(self) -> int:
+        return self.desk.settings.billing.batch_size
+
+    @property
+    def undoes(self) -> str:
+        return self.command.run_id
+
+    def describe(self) -> str:
+        """The statements that write, as they are in `sql/`."""
+        return "\n\n".join(query(self.statements, f"{kind}_batch").text for kind in self.kinds)
+
+    def plan(self) -> Iterator[Event]:
+        """Tell apart what is clean, changed since, gone and protected."""
+        schema = self.desk.refresh()
+        if blocked := (*read_blocked(schema), *write_blocked(schema)):
+            raise CouldNotRun(blocked[0].message, next_step=blocked[0].next_step, findings=blocked)
+        yield from self._connect("rollback")
+        try:
+            yield Progress("compare")
+            self._create()
+            self._fill()
+            yield Planned(self._planned())
+        except ConsoleError as error:
+            self.close()
+            raise stopped(error, self.stop.requested) from error
+
+    def rows(self, page: Page) -> Sequence[PlanRow]:
+        with transaction(self._open_connection()) as cursor:
+            found = run(
+                cursor,
+                self.statements,
+                "page",
+                after=page.after,
+                size=page.size,
+                kinds=list(page.kinds),
+                search=page.search,
+            ).fetchall()
+        return [_plan_row(row) for row in found]
+
+    def findings(self, after: int = 0, size: int = 1000) -> Sequence[Finding]:
+        with transaction(self._open_connection()) as cursor:
+            found = run(cursor, self.statements, "conflicts", after=after, size=size).fetchall()
+        return [_finding(row) for row in found]
+
+    def write_parts(self) -> Mapping[str, sql.Composable]:
+        names = self.desk.schema.line_columns
+        return {
+            **super().write_parts(),
+            "line_columns": columns(names),
+            "row_columns": sql.SQL(", ").join(sql.Identifier("b", name) for name in names),
+        }
+
+    def write_values(self) -> Mapping[str, str]:
+        return {"undone": self.command.run_id}
+
+    def _create(self) -> None:
+        connection = self._open_connection()
+        connection.read_only = False
+        with transaction(connection) as cursor:
+            run(cursor, self.statements, "create_undo")
+            connection.commit()
+        connection.read_only = True
+
+    def _fill(self) -> None:
+        schema, connection = self.desk.schema, self._open_connection()
+        seconds = self.desk.environment.statement_timeout_seconds
+        with transaction(connection, statement_seconds=seconds) as cursor:
+
+            def step(name: str, parts: Mapping[str, sql.Composable] | None = None) -> None:
+                self.stop.check()
+                run(cursor, self.statements, name, parts)
+
+            run(
+                cursor,
+                self.statements,
+                "fill_undo",
+                actions=list(ACTIONS),
+                run_id=self.command.run_id,
+                uuid=UUID,
+            )
+            step("analyze_undo")
+            for table_schema, table, column in schema.references:
+                step(
+                    "protect_referenced",
+                    {
+                        "table": sql.Identifier(table_schema, table),
+                        "column": sql.Identifier(column),
+                    },
+                )
+            if "merge_tombstones" in schema.tables:
+                step("protect_merged")
+            step("protect_closed", {"locked": locked_fragment(schema)})
+            step("protect_orphans")
+            key = schema.description_key
+            run(
+                cursor,
+                self.statements,
+                "protect_taken",
+                {"db_key": sql.Identifier(key)},
+                db_key=key,
+            )
+            run(
+                cursor,
+                self.statements,
+                "choose",
+                restore=list(self.command.restore),
+                keep=list(self.command.keep),
+            )
+            connection.commit()
+
+    def _planned(self) -> Plan:
+        with transaction(self._open_connection(), statement_seconds=600) as cursor:
+            totals = run(cursor, self.statements, "totals").fetchall()
+            digest = (run(cursor, self.statements, "digest").fetchone() or {})["digest"]
+        if not totals:
+            raise BadInput(
+                f"Run {self.command.run_id} has left no audit row in this database.",
+                next_step="Check the run id and the environment: ops-console billing runs",
+            )
+        target, now, rules = self.desk.target, self.desk.now(), self.desk.settings.billing
+        facts = (target.server_id, self.name, repr(self.command), digest)
+        money = sum((row["money"] for row in totals), Decimal(0))
+        return Plan(
+            operation=self.name,
+            title=f"Rollback of run {self.command.run_id}",
+            target=target,
+            run_id=self.command.new_run_id,
+            digest=hashlib.sha256("\n".join(facts).encode()).hexdigest(),
+            counts=_counts(totals),
+            money={rules.currency: money.quantize(Decimal("0.01"))},
+            rows_written=sum(row["rows"] for row in totals if row["chosen"]),
+            created_at=now,
+            expires_at=now + timedelta(minutes=rules.plan_minutes),
+            undo=f"ops-console billing rollback --run-id {self.command.new_run_id}",
+            findings=tuple(self.findings(0, 100)),
+            finding_count=sum(
+                row["rows"] for row in totals if row["class"] not in ("clean", "done")
+            ),
+            blocked=self._refuse_used_run_id(self.command.new_run_id),
+            notes=("Invoice totals (gesamtbetrag) are not recalculated by a rollback.",),
+        )
+
+    def _lock(self, cursor: psycopg.Cursor[Row]) -> None:
+        run(cursor, self.statements, "lock_invoices")
+        run(cursor, self.statements, "lock_lines")
+        stale = run(cursor, self.statements, "stale", size=100).fetchall()
+        if stale:
+            findings = [
+                Finding("stale", "error", "the line has moved since the plan", "Plan again.",
+                        row["record"])
+                for row in stale
+            ]  # fmt: skip
+            raise Moved(findings=findings, next_step="Plan again.")
+
+
+def _counts(totals: Sequence[Row]) -> dict[str, int]:
+    """Rows by what is written (delete, restore, insert) and, for the rest, by class."""
+    counts: dict[str, int] = {}
+    for row in totals:
+        kind = row["act"] if row["chosen"] else row["class"]
+        counts[kind] = counts.get(kind, 0) + row["rows"]
+    return counts
+
+
+def _plan_row(row: Row) -> PlanRow:
+    kind = row["act"] if row["chosen"] else row["class"]
+    text = _MEANING.get(row["class"], ("", ""))[0]
+    return PlanRow(
+        number=row["n"],
+        key=row["record"],
+        operation=kind,
+        before=row["before"],
+        after=row["after"],
+        current=row["current"],
+        reason=text,
+        selected=row["chosen"],
+    )
+
+
+def _finding(row: Row) -> Finding:
+    text, step = _MEANING[row["class"]]
+    decided = " (decided: restore)" if row["chosen"] else ""
+    severity: Severity = "info" if row["chosen"] else "warning"
+    return Finding(row["class"], severity, f"{row['record']}: {text}{decided}", step, row["record"])
