@@ -59,10 +59,10 @@ class Secret:
 
 # What a value looks like: in quotes (escaped ones too, for JSON inside JSON) or up to a space.
 _VALUE: Final = r"""
-    (?P<open>\\["']) .*? (?P=open)
+    (?P<open>\\["']) .*? (?<!\\)(?P=open)
   | "(?:\\.|[^"\\\n])*"
-  | '(?:\\.|[^'\\\n])*'
-  | (?:\\[^"'\s]|[^\s"'\\])+
+  | '(?:\\.|(?!"\s*[,:}\]])[^'\\\n])*'
+  | (?:\\?["'])?(?:\\[^"'\s]|[^\s"'\\])+  # bare, or the closing quote is cut off
 """
 _NAMES: Final = (
     r"passw(?:or)?d|passphrase|passwort|kennwort|pwd|api[_-]?key|sdk[_-]?key|private[_-]?key"
@@ -71,7 +71,9 @@ _NAMES: Final = (
 )
 _NAMED_VALUE: Final = re.compile(
     rf"""(?P<key>(?:{_NAMES})(?P<quote>\\?["'])?\s*(?:=>?|:)\s*|--(?:{_NAMES})\s+)
-    (?!(?:null|true|false|None|True|False)\b)(?P<value>{_VALUE})""",
+    (?!(?:null|true|false|None|True|False)\b)
+    (?(quote)(?![\[{{])|(?!\\?["']\s*(?:[,:}}\]]|\\n|$)))  # this quote ends the sentence around the name
+    (?P<value>{_VALUE})""",
     re.IGNORECASE | re.VERBOSE,
 )
 _URL: Final = re.compile(r"""(://[^\s:/@"']*:)(?:\\.|[^\s"'\\])+@""")
@@ -139,20 +141,22 @@ def _form_pattern(form: str) -> str:
 
 
 def _masked_value(found: re.Match[str]) -> str:
-    value = found["value"]
-    if found["open"]:
-        fence = found["open"]
-    elif value[0] in "\"'":
-        fence = value[0]
-    else:  # a bare number after a quoted key would leave JSON broken without quotes
-        fence = found["quote"] or ""
-    tail = _closing(value) if found["quote"] and not found["open"] and fence != value[0] else ""
-    return f"{found['key']}{fence}{MASK}{fence}{tail}"
+    value, key, quote_of_key = found["value"], found["key"], found["quote"]
+    if fence := found["open"]:
+        return f"{key}{fence}{MASK}{fence}"
+    if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
+        return f"{key}{value[0]}{MASK}{value[0]}"
+    if not quote_of_key or value[0] in "\"'\\":
+        return f"{key}{value[: _lead(value)]}{MASK}"
+    # A bare number in JSON: what follows belongs to the document, and the mask needs quotes.
+    bare = re.split(r"[,}\]]", value, maxsplit=1)[0]
+    return f"{key}{quote_of_key}{MASK}{quote_of_key}{value[len(bare) :]}"
 
 
-def _closing(value: str) -> str:
-    """The brackets and commas that end a bare value in JSON and belong to what is around it."""
-    return value[len(re.split(r"[,}\]]", value, maxsplit=1)[0]) :]
+def _lead(value: str) -> int:
+    """The length of the opening quote that a cut-off value starts with."""
+    opening = re.match(r"""\\?["']""", value)
+    return opening.end() if opening else 0
 
 
 REDACTOR: Final = Redactor()

@@ -12,6 +12,7 @@ from typing import Final
 NULL: Final = "NULL"
 LIMIT: Final = 4096
 _MARKS_IN_A_ROW: Final = 4
+_LONGEST_NUMBER: Final = 60  # written out, a hostile exponent would fill the memory
 
 # Every character that a terminal obeys or swallows instead of showing.
 _HIDDEN_RANGES: Final = (
@@ -138,33 +139,30 @@ def cell(value: object) -> str:
 
 
 def _plain(value: Decimal) -> str:
-    # Written out, a hostile exponent would fill the memory.
-    return f"{value:f}" if value.is_finite() and abs(value.adjusted()) < 60 else str(value)
+    small = value.is_finite() and abs(value.adjusted()) < _LONGEST_NUMBER
+    return f"{value:f}" if small else str(value)
 
 
-def _two_decimals(value: Decimal) -> Decimal:
+def _amount(value: Decimal | None, form: str) -> str:
     """Pad to two decimals; digits beyond them stay, because rounding would hide a difference."""
-    if not value.is_finite() or abs(value.adjusted()) >= 24:
-        return value
-    if value == value.quantize(Decimal("0.01")):
-        value = value.quantize(Decimal("0.01"))
-    else:
-        value = value.normalize()
-    return abs(value) if value.is_zero() else value
+    if value is None:
+        return NULL
+    if value.is_zero():
+        return "0.00"
+    if not value.is_finite() or abs(value.adjusted()) >= _LONGEST_NUMBER:
+        return str(value)
+    whole, _, decimals = format(value, form).partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<2}"
 
 
 def money(value: Decimal | None) -> str:
     """Return an amount for documents: `41207.55`; never rounded, NULL when unknown."""
-    return NULL if value is None else _plain(_two_decimals(value))
+    return _amount(value, "f")
 
 
 def money_grouped(value: Decimal | None) -> str:
     """Return an amount for screens: `41,207.55`; never rounded, NULL when unknown."""
-    if value is None:
-        return NULL
-    padded = _two_decimals(value)
-    small = padded.is_finite() and abs(padded.adjusted()) < 60
-    return f"{padded:,f}" if small else str(padded)
+    return _amount(value, ",f")
 
 
 def when(moment: datetime) -> str:

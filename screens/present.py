@@ -3,6 +3,7 @@
 Everything here is `Content` made from text, never markup: brackets in data stay brackets.
 """
 
+import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Protocol
@@ -73,7 +74,7 @@ def delta(value: Decimal | None) -> Content:
     if not value.is_finite() or value.is_zero():
         return Content.styled(text.money_grouped(value), QUIET)
     sign, style = ("+", ACCENT) if value > 0 else ("-", WARN)
-    return Content.styled(f"{sign}{text.money_grouped(abs(value))}", style)
+    return Content.styled(f"{sign}{text.money_grouped(value.copy_abs())}", style)
 
 
 def count(number: int | None) -> Content:
@@ -118,9 +119,13 @@ def before_after(old: object, new: object) -> Content:
     shown = (plain(old), plain(new))
     if old == new:
         return Content.assemble(shown[0], (" =", QUIET))
-    if shown[0].plain == shown[1].plain and old is not None and new is not None:
+    if None not in (old, new) and _looks(shown[0]) == _looks(shown[1]):
         shown = (revealed(old), revealed(new))
     return Content.assemble(shown[0].stylize(QUIET), (" → ", QUIET), shown[1])
+
+
+def _looks(content: Content) -> str:
+    return " ".join(unicodedata.normalize("NFKC", content.plain).split())
 
 
 def revealed(value: object) -> Content:
