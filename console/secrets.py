@@ -59,8 +59,8 @@ class Secret:
 
 # What a value looks like: in quotes (escaped ones too, for JSON inside JSON) or up to a space.
 _VALUE: Final = r"""
-    (?P<open>\\["']) .*? (?<!\\)(?P=open)
-  | "(?:\\.|[^"\\\n])*"
+    (?P<open>\\["']) .{0,1000}? (?<!\\)(?P=open)
+  | "(?:\\.|[^"\\\n]){0,1000}"
   | '(?:\\.|(?!"\s*[,:}\]])[^'\\\n])*'
   | (?:\\?["'])?(?:\\[^"'\s]|[^\s"'\\])+  # bare, or the closing quote is cut off
 """
@@ -70,25 +70,25 @@ _NAMES: Final = (
     r"|(?:access|auth|refresh|session|security)[_-]?token|x-amz-(?:signature|credential)"
 )
 _NAMED_VALUE: Final = re.compile(
-    rf"""(?P<key>(?:{_NAMES})(?P<quote>\\?["'])?\s*(?:=>?|:)\s*|--(?:{_NAMES})\s+)
+    rf"""(?P<key>(?:{_NAMES})(?P<quote>\\?["'])?\s{{0,9}}(?:=>?|:)\s{{0,9}}|--(?:{_NAMES})\s+)
     (?!(?:null|true|false|None|True|False)\b)
-    (?(quote)(?![\[{{])|(?!\\?["']\s*(?:[,:}}\]]|\\n|$)))  # this quote ends the sentence around the name
+    (?(quote)(?![\[{{])|(?!\\?["']\s*(?:[,:}}\]]|\\n|$)))  # not a quote that ends a sentence
     (?P<value>{_VALUE})""",
     re.IGNORECASE | re.VERBOSE,
 )
-_URL: Final = re.compile(r"""(://[^\s:/@"']*:)(?:\\.|[^\s"'\\])+@""")
+_URL: Final = re.compile(r"""(://[^\s:/@"']{0,200}:)(?:\\.|[^\s"'\\]){1,300}@""")
 # A raw space is wrong in a URL, and that is when drivers quote the whole of it in an error.
 _URL_WITH_SPACES: Final = re.compile(
-    r"""(://[^\s:/@"']+:)(?!\*\*\*@|\d{1,5}(?:[/?\s"',;)]|$))[^\n"']{0,200}?[^\s"']{0,200}@"""
+    r"""(://[^\s:/@"']{1,200}:)(?!\*\*\*@|\d{1,5}(?:[/?\s"',;)]|$))[^\n"']{0,60}?[^\s"']{0,60}@"""
 )
 _SHAPES: Final = re.compile(
     r"""(?P<scheme>\b(?:bearer|authorization["']?\s*[:=]\s*["']?(?:basic|bearer|digest|token))\s+)
         [A-Za-z0-9._~+/=-]{6,}
-      | \b(?:api|sdk|mob)-(?=[a-z-]*\d)[0-9A-Za-z-]{16,}
+      | \b(?:api|sdk|mob)-(?=[a-z-]{0,40}\d)[0-9A-Za-z-]{16,}
       | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
-      | \beyJ[\w-]{8,}\.[\w-]+\.[\w-]*
+      | \beyJ[\w-]{8,4000}\.[\w-]+\.[\w-]*
       | SCRAM-SHA-256\$[^\s"']+
-      | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(?:(?!-----END).)*(?:-----END[A-Z ]*-----)?
+      | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[^-]*(?:-----END[A-Z ]*-----)?
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
