@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import psycopg
 from psycopg import conninfo, errors, sql
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 
 from console.database.queries import query
 from console.errors import BadInput, Busy, ConsoleError, CouldNotRun, Moved, Stopped
@@ -41,8 +44,14 @@ def connect(target: str, purpose: str, *, read_only: bool = True) -> Connection:
         connection = psycopg.connect(
             **wanted, autocommit=False, prepare_threshold=None, row_factory=dict_row
         )
+    set_json_loads(_exact_json, connection)
     connection.read_only = read_only
     return connection
+
+
+def _exact_json(text: str | bytes) -> Any:
+    """JSON with its numbers as `Decimal`, because amounts travel in images."""
+    return json.loads(text, parse_float=Decimal)
 
 
 @contextmanager
