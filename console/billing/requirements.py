@@ -103,3 +103,16 @@ def _key_blocked(schema: Schema) -> tuple[Finding, ...]:
         if trigger.conditional or not trigger.executable
     ]
     return tuple(found)
+
+
+def rollback_blocked(schema: Schema) -> tuple[Finding, ...]:
+    """Why no run can be rolled back here; empty where one can."""
+    return (*read_blocked(schema), *write_blocked(schema))
+
+
+REQUIREMENTS = {
+    "duplicates": read_blocked,
+    "upsert_missing_lines": upsert_blocked,
+    "verify_run": read_blocked,
+    "rollback_run": rollback_blocked,
+}

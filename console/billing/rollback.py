@@ -12,7 +12,7 @@ from typing import ClassVar
 import psycopg
 from psycopg import sql
 
-from console.billing.requirements import read_blocked, write_blocked
+from console.billing.requirements import rollback_blocked
 from console.billing.staging import locked_fragment
 from console.billing.verification import ACTIONS, UUID
 from console.billing.writing import LineWriter
@@ -94,7 +94,7 @@ class RollbackOperation(LineWriter):
     def plan(self) -> Iterator[Event]:
         """Tell apart what is clean, changed since, gone and protected."""
         schema = self.desk.refresh()
-        if blocked := (*read_blocked(schema), *write_blocked(schema)):
+        if blocked := rollback_blocked(schema):
             raise CouldNotRun(blocked[0].message, next_step=blocked[0].next_step, findings=blocked)
         yield from self._connect("rollback")
         try:
