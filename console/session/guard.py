@@ -17,6 +17,7 @@ from console.settings import Environment
 
 _RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{7,63}")
 _LONGEST = 64
+_VERBS = ("read", "plan", "apply", "verify")
 _AGAIN = "Plan again, read the new plan, and apply that one."
 
 
@@ -32,6 +33,8 @@ def gate(
     outcome: Outcome | None = None,
 ) -> None:
     """Raise `Refused` unless the session may do this; reading and planning are always allowed."""
+    if verb not in _VERBS:
+        raise BadInput(f"There is no verb {verb!r}; there are {', '.join(_VERBS)}.")
     if state.closed:
         raise Refused("This session is closed.", next_step="Start a new one.")
     if verb == "verify" and outcome is None:

@@ -94,7 +94,8 @@ def reason(error: BaseException | None) -> dict[str, str]:
     """An error as data: its kind, its sentence, what to do next."""
     if error is None:
         return {"error": "", "message": "", "next_step": ""}
-    message = "It was closed before its end." if isinstance(error, GeneratorExit) else str(error)
+    early = isinstance(error, GeneratorExit)
+    message = "It was closed before its end." if early else str(error) or repr(error)
     return {
         "error": type(error).__name__,
         "message": message,
