@@ -183,6 +183,8 @@ class SessionLog:
             raise self._broken(why)
         if (record.seq, record.prev) != (self.count + 1, self.head):
             raise self._broken("it does not follow the record before")
+        if self.last and record.session != self.session:
+            raise self._broken("it belongs to another session")
         self.session = record.session
         self.last = record
         self._size += len(line)
