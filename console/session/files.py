@@ -101,12 +101,12 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 @contextmanager
-def locked(descriptor: int, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold the file's exclusive lock; give up after `seconds`."""
-    deadline = time.monotonic() + seconds
+def locked(descriptor: int) -> Iterator[None]:
+    """Hold the file's exclusive lock; give up after `LOCK_SECONDS`."""
+    deadline = time.monotonic() + LOCK_SECONDS
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
-            raise CouldNotRun(f"Another process has held the session log for {seconds:.0f} s.")
+            raise CouldNotRun(f"Another process has held the session log for {LOCK_SECONDS:.0f} s.")
         time.sleep(0.002)
     try:
         yield

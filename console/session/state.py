@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
 from console.operation import Target
 from console.session.facts import (
@@ -84,15 +85,29 @@ def _intent(state: SessionState, record: Record) -> SessionState:
         token=plan.get("token", ""),
         command=data["command"] or {},
     )
-    plans = state.plans
-    if intent.verb == "apply" and intent.token in plans:
-        plans = {**plans, intent.token: replace(plans[intent.token], used=True)}
     return replace(
         state,
-        plans=plans,
+        plans=_plans_with_use(state, intent, plan) if intent.verb == "apply" else state.plans,
         pending={**state.pending, record.seq: intent},
         current_step=intent.step or state.current_step,
     )
+
+
+def _plans_with_use(
+    state: SessionState, intent: Intent, plan: Mapping[str, Any]
+) -> Mapping[str, PlanMade]:
+    made = state.plans.get(intent.token)
+    if made is None:  # planned in another session
+        made = PlanMade(
+            token=intent.token,
+            digest=plan["digest"],
+            operation=intent.operation,
+            run_id=intent.run_id,
+            made_at=intent.at,
+            expires_at=moment(plan["expires_at"]),
+            rows_written=plan["rows_written"],
+        )
+    return {**state.plans, intent.token: replace(made, used=True)}
 
 
 def _event(state: SessionState, record: Record) -> SessionState:
