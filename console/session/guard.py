@@ -11,6 +11,7 @@ from pathlib import Path
 
 from console.errors import BadInput, CouldNotRun, Refused
 from console.operation import Operation, Outcome, Plan, Target
+from console.secrets import redact
 from console.session.chain import read, verify
 from console.session.state import PlanMade, SessionState, Verb, fold
 from console.settings import Environment
@@ -73,14 +74,15 @@ def _gate_history(plan: Plan, state: SessionState) -> None:
             f"Whether run {plan.run_id} has been applied is still in doubt.",
             next_step="Settle it first: ops-console session resume",
         )
-    made = state.plans.get(plan.token)
+    made = state.plans.get(redact(plan.token))  # as the log spells it
     if made is not None and made.used:
         raise Refused(f"The plan {plan.token} has already been used.", next_step=_AGAIN)
 
 
-def _place(target: Target) -> tuple[str, str, str]:
+def _place(target: Target) -> tuple[str, ...]:
     # The host is left out: one server answers to several names, its identity is its own word.
-    return target.environment, target.database, target.server_id
+    # Spelled as in the log, where a name that equals a password is blotted out.
+    return tuple(map(redact, (target.environment, target.database, target.server_id)))
 
 
 def _words(target: Target) -> str:
@@ -114,7 +116,7 @@ def _plans(directory: Path, token: str) -> Iterator[PlanMade]:
             # An altered log must not vouch for a plan.
             if not verify(path).ok:
                 continue
-            made = fold(read(path)).plans.get(token)
+            made = fold(read(path)).plans.get(redact(token))
         except (CouldNotRun, KeyError, TypeError, ValueError):
             continue
         if made is not None:
@@ -129,6 +131,8 @@ def run_id_valid(text: str) -> str:
             "beginning with a letter or digit, or a UUID in lower case.",
             next_step="For example: manual-20260208-fix42",
         )
+    if redact(text) != text:
+        raise BadInput("The run id holds or looks like a secret, so it cannot be logged.")
     return text
 
 

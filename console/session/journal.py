@@ -14,6 +14,7 @@ from console.operation import Target
 from console.session.chain import Head, read
 from console.session.directory import new_session_id
 from console.session.log import Clock, SessionLog, utc_now
+from console.session.record import Name
 from console.session.state import SessionState, Verdict, advance, fold
 from console.settings import Environment
 
@@ -52,7 +53,12 @@ class Journal:
         try:
             session._append(
                 "started",
-                {"operator": operator, "reason": reason, "target": target, "runbook": runbook},
+                {
+                    "operator": operator,
+                    "reason": reason,
+                    "target": target,
+                    "runbook": name(runbook),
+                },
             )
         except BaseException:
             log.close()
@@ -100,15 +106,15 @@ class Journal:
 
     def attest(self, step: str, evidence: str) -> None:
         """Record that the operator has done a step by hand, and what shows it."""
-        self._append("attested", {"step": step, "evidence": _text("evidence", evidence)})
+        self._append("attested", {"step": name(step), "evidence": _text("evidence", evidence)})
 
     def skip(self, step: str, why: str) -> None:
         """Record that a step is left out, and why."""
-        self._append("skipped", {"step": step, "evidence": _text("reason", why)})
+        self._append("skipped", {"step": name(step), "evidence": _text("reason", why)})
 
     def go_to(self, step: str) -> None:
         """Record which step the operator stands on."""
-        self._append("step", {"step": step}, durable=False)
+        self._append("step", {"step": name(step)}, durable=False)
 
     def note(self, text: str) -> None:
         """Record a remark."""
@@ -123,7 +129,7 @@ class Journal:
         if verdict not in _VERDICTS:
             raise BadInput(f"{verdict!r} does not settle a run; it is one of {_VERDICTS}.")
         self._append(
-            "settled", {"run_id": run_id, "verdict": verdict, "at": at, "message": message}
+            "settled", {"run_id": run_id, "verdict": Name(verdict), "at": at, "message": message}
         )
 
     def close(self) -> Head:
@@ -158,6 +164,11 @@ class Journal:
             else:  # another process has written in between
                 self._state = fold(read(self._log.path))
             return head
+
+
+def name(word: str | None) -> Name | None:
+    """A word of the program's own, which the filter for secrets leaves as it is."""
+    return None if word is None else Name(word)
 
 
 def _resumable(path: Path) -> SessionState:

@@ -28,6 +28,15 @@ _SECRET_KEY = re.compile(
 )
 
 
+class Name(str):
+    """A word of the program's own (a field, a verb, a step): never from outside, never blotted out.
+
+    Without it a password such as `operator` would make the log unreadable.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One fact in a session log; `hash` covers every other field, `prev` is the hash before it."""
@@ -61,7 +70,9 @@ def plain(value: Any) -> Any:
         return plain(value.value)
     if value is None or isinstance(value, bool | int):
         return value
-    if isinstance(value, str | Decimal | UUID | PurePath):
+    if isinstance(value, Name | Decimal):
+        return str(value)
+    if isinstance(value, str | UUID | PurePath):
         return redact(str(value))
     if isinstance(value, float):
         return _finite(value)
@@ -80,9 +91,9 @@ def _finite(value: float) -> float:
 
 def _container(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _object((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return _object((Name(f.name), getattr(value, f.name)) for f in dataclasses.fields(value))
     if isinstance(value, BaseModel):
-        return _object(iter(value))
+        return _object((Name(name), item) for name, item in value)
     if isinstance(value, Mapping):
         return _object(value.items())
     if isinstance(value, list | tuple):
@@ -122,7 +133,7 @@ def seal(
         "at": rfc3339(at),
         "session": session,
         "kind": kind,
-        "data": plain(data),
+        "data": _object((Name(name), item) for name, item in data.items()),
     }
     fields["hash"] = hashlib.sha256(canonical(fields)).hexdigest()
     return _record(fields), canonical(fields) + b"\n"

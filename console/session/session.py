@@ -11,8 +11,9 @@ from console.errors import Busy, ConsoleError, InDoubt, Refused
 from console.operation import Event, Operation, Outcome, Plan, Progress
 from console.session.chain import read
 from console.session.guard import gate
-from console.session.journal import Journal
+from console.session.journal import Journal, name
 from console.session.log import Clock, SessionLog
+from console.session.record import Name
 from console.session.state import SessionState, Verb, fold
 from console.session.walk import DURABLE, Walk, event_data, plan_reference, reason, shut
 from console.settings import Environment
@@ -79,7 +80,12 @@ class Session(Journal):
         outcome: Outcome | None,
     ) -> tuple[dict[str, Any], str]:
         run_id = plan.run_id if plan else outcome.run_id if outcome else ""
-        intent = {"verb": verb, "operation": operation.name, "step": step, "run_id": run_id}
+        intent = {
+            "verb": Name(verb),
+            "operation": Name(operation.name),
+            "step": name(step),
+            "run_id": run_id,
+        }
         command = getattr(operation, "command", None)
         with self._lock:
             self._gate(verb, operation, plan, outcome, intent)
@@ -123,7 +129,7 @@ class Session(Journal):
         try:
             data = {
                 "intent": intent["intent"],
-                "type": type(event).__name__,
+                "type": Name(type(event).__name__),
                 "event": event_data(event),
             }
             self._append("event", data, durable=isinstance(event, DURABLE))
@@ -141,13 +147,15 @@ class Session(Journal):
         except Exception as second:
             error.add_note(f"Closing the operation failed as well: {second}")
         try:
-            self._append("outcome", {**intent, "verdict": walk.verdict(error), **reason(error)})
+            self._append(
+                "outcome", {**intent, "verdict": Name(walk.verdict(error)), **reason(error)}
+            )
         except ConsoleError as second:
             error.add_note(f"The outcome could not be logged: {second}")
 
     def _finish(self, intent: Mapping[str, Any], walk: Walk) -> None:
         try:
-            self._append("outcome", {**intent, "verdict": walk.verdict(None), **reason(None)})
+            self._append("outcome", {**intent, "verdict": Name(walk.verdict(None)), **reason(None)})
         except ConsoleError as error:
             if walk.may_have_committed:
                 raise _unrecorded(walk) from error

@@ -20,6 +20,7 @@ from console.operation import (
     Plan,
     Planned,
 )
+from console.session.record import Name
 from console.session.state import Verb
 
 DURABLE = (CommitSent, Applied, Planned, Measured, Checked)
@@ -97,7 +98,7 @@ def reason(error: BaseException | None) -> dict[str, str]:
     early = isinstance(error, GeneratorExit)
     message = "It was closed before its end." if early else str(error) or repr(error)
     return {
-        "error": type(error).__name__,
+        "error": Name(type(error).__name__),
         "message": message,
         "next_step": getattr(error, "next_step", ""),
     }
@@ -106,16 +107,16 @@ def reason(error: BaseException | None) -> dict[str, str]:
 def event_data(event: Event) -> dict[str, Any]:
     """An event as data; of many findings the log keeps the first."""
     if isinstance(event, Planned):
-        return {"plan": plan_data(event.plan)}
+        return {Name("plan"): plan_data(event.plan)}
     if isinstance(event, Checked):
-        return {"check": _check_data(event.check)}
+        return {Name("check"): _check_data(event.check)}
     return _fields(event)
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
     """A plan as data, with its token."""
     data = _fields(plan)
-    return {**data, "findings": _first(plan.findings), "token": plan.token}
+    return {**data, "findings": _first(plan.findings), Name("token"): plan.token}
 
 
 def plan_reference(plan: Plan | None) -> Mapping[str, Any] | None:
@@ -123,12 +124,13 @@ def plan_reference(plan: Plan | None) -> Mapping[str, Any] | None:
     if plan is None:
         return None
     names = ("run_id", "digest", "token", "rows_written", "counts", "money", "expires_at")
-    return {name: getattr(plan, name) for name in names}
+    return {Name(name): getattr(plan, name) for name in names}
 
 
 def _check_data(check: Check) -> dict[str, Any]:
     data = _fields(check)
-    return {**data, "findings": _first(check.findings), "finding_count": len(check.findings)}
+    count = len(check.findings)
+    return {**data, "findings": _first(check.findings), Name("finding_count"): count}
 
 
 def _first(findings: tuple[Finding, ...]) -> list[Finding]:
@@ -136,4 +138,4 @@ def _first(findings: tuple[Finding, ...]) -> list[Finding]:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    return {Name(f.name): getattr(value, f.name) for f in dataclasses.fields(value)}

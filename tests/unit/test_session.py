@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -409,6 +410,27 @@ def test_no_secret_of_a_command_event_or_error_is_logged(session: Session) -> No
     session.note(f"it was {canary.reveal()}")
     assert b"kanarienvogel" not in session.path.read_bytes()
     assert "***" in last_outcome(session)["message"]
+
+
+def test_a_password_that_is_a_common_word_breaks_nothing(tmp_path: Path, monkeypatch) -> None:
+    """Names of the program stay readable; names from outside may be blotted out, consistently."""
+    words = re.compile("operator|sandbox|billing|fake|text|token|plan|step|APPLIED|Applied|41207")
+    for module in ("record", "guard"):
+        where = f"console.session.{module}.redact"
+        monkeypatch.setattr(where, lambda text: words.sub("***", text))
+    session = start(tmp_path, runbook="billing")
+    list(session.run("plan", Fake(), step="a step"))
+    list(session.run("apply", Fake(), step="a step", plan=make_plan()))
+    session.leave()
+    with Session.resume(session.path, clock=Clock()) as again:
+        assert again.state.runbook == "billing"
+        assert again.state.steps["a step"].status == "done"
+        assert again.state.runs[RUN].verdict == "APPLIED"
+        assert again.state.environment == "***"
+        with pytest.raises(Refused, match="already been used"):
+            list(again.run("apply", Fake(), plan=make_plan()))
+        with pytest.raises(BadInput, match="secret"):
+            list(again.run("apply", Fake(), plan=make_plan(run_id="manual-41207-fix")))
 
 
 # The folder of sessions.

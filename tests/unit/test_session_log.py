@@ -149,7 +149,7 @@ def test_no_secret_reaches_the_file(log: SessionLog) -> None:
             "settings": SecretStr(canary),
             "text": f"connection to host failed: password={canary} rejected",
             "url": f"postgresql://ops:{canary}@db/billing",
-            f"key {canary}": 1,
+            "keys": {f"key {canary}": 1},
             "nested": [{"deep": (f"x{canary}x",)}],
             "password": "unknown-canary",
             "pgpassword": "unknown-canary",
