@@ -1,4 +1,4 @@
-"""What the session tests share: a clock that ticks, a target, plans and small operations."""
+"""What the session tests share: a clock that ticks, a target, plans, small operations, a log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from console.operation import (
     Applied,
@@ -24,9 +27,11 @@ from console.operation import (
     StopToken,
     Target,
 )
+from console.session.log import SessionLog
 
 START = datetime(2026, 2, 8, 2, 14, 9, tzinfo=UTC)
 TARGET = Target("sandbox", "sandbox", "127.0.0.1", "billing", "7301")
+ID = "20260208-021409-a41f9c"
 RUN = "manual-20260208-fix42"
 
 
@@ -113,3 +118,17 @@ def whole(operation: Fake) -> Iterator[Event]:
     yield CommitSent(RUN)
     operation.committed = True
     yield Applied(OUTCOME)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[SessionLog]:
+    made = SessionLog.create(tmp_path / "logs", ID)
+    yield made
+    made.close()
+
+
+def filled(log: SessionLog, count: int = 6) -> list[bytes]:
+    """Append records and give back the lines of the file."""
+    for number in range(count):
+        log.append("note", {"text": f"number {number}"}, durable=False)
+    return log.path.read_bytes().splitlines(keepends=True)

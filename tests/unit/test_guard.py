@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from session_kit import RUN, START, TARGET, Clock, Fake, make_plan
 
 from console.errors import BadInput, Refused
 from console.operation import Operation, Plan, Target
@@ -20,6 +19,7 @@ from console.session.facts import Intent, PlanMade, SessionState
 from console.session.guard import find_plan, gate, propose_retry, propose_run_id, run_id_valid
 from console.session.session import Session
 from console.settings import Environment
+from tests.unit.session_kit import RUN, START, TARGET, Clock, Fake, make_plan
 
 FINE = SessionState(session="s", operator="mona", target=TARGET, started_at=START)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from session_kit import OUTCOME, RUN, START, TARGET, Clock, Fake, make_plan, whole
 
 from console.errors import (
     BadInput,
@@ -40,6 +39,7 @@ from console.session.directory import default_directory, find, new_session_id, s
 from console.session.log import SessionLog, read, verify
 from console.session.session import Session
 from console.settings import Environment
+from tests.unit.session_kit import OUTCOME, RUN, START, TARGET, Clock, Fake, make_plan, whole
 
 
 @pytest.fixture

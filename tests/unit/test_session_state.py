@@ -7,12 +7,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from session_kit import OUTCOME, RUN, START, TARGET, make_plan
 
 from console.operation import Applied, Check, Checked, CommitSent, Event, Planned
 from console.session.record import Record, seal
 from console.session.state import SessionState, StepState, advance, fold
 from console.session.walk import event_data, plan_reference
+from tests.unit.session_kit import OUTCOME, RUN, START, TARGET, make_plan
 
 STEPS = st.sampled_from(["1.2", "3", "4.1"])
 RUNS = st.sampled_from([RUN, "retry-20260208-fix42"])
