@@ -68,15 +68,15 @@ class VerifyResult:
     def sentences(self) -> tuple[str, ...]:
         """The result in words, the verdict first."""
         verdict = "The chain holds" if self.ok else "The log has been altered"
-        told = [f"{verdict}: {self.records} records, head {self.head.hash[:12]}."]
-        told += [fault.message for fault in self.faults]
+        words = [f"{verdict}: {self.records} records, head {self.head.hash[:12]}."]
+        words += [fault.message for fault in self.faults]
         if self.torn_bytes:
-            told.append(
+            words.append(
                 f"The last line is torn ({self.torn_bytes} bytes), as after a crash while writing; "
                 "opening the session repairs it."
             )
-        told += [f"Compared with the anchor {anchor}." for anchor in self.anchors_compared]
-        return (*told, *self.not_proven)
+        words += [f"Compared with the anchor {anchor}." for anchor in self.anchors_compared]
+        return (*words, *self.not_proven)
 
 
 def raw_lines(path: Path) -> Iterator[bytes]:

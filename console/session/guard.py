@@ -12,7 +12,7 @@ from pathlib import Path
 from console.errors import BadInput, CouldNotRun, Refused
 from console.operation import Operation, Outcome, Plan, Target
 from console.secrets import redact
-from console.session.chain import read, verify
+from console.session.chain import raw_lines, read, verify
 from console.session.state import PlanMade, SessionState, Verb, fold
 from console.settings import Environment
 
@@ -111,16 +111,22 @@ def find_plan(directory: Path, token: str, now: datetime) -> PlanMade:
 
 
 def _plans(directory: Path, token: str) -> Iterator[PlanMade]:
+    spelled = redact(token)
     for path in sorted(Path(directory).glob("*.jsonl")):
         try:
             # An altered log must not vouch for a plan.
-            if not verify(path).ok:
+            if not _mentions(path, spelled) or not verify(path).ok:
                 continue
-            made = fold(read(path)).plans.get(redact(token))
+            made = fold(read(path)).plans.get(spelled)
         except (CouldNotRun, KeyError, TypeError, ValueError):
             continue
         if made is not None:
             yield made
+
+
+def _mentions(path: Path, text: str) -> bool:
+    wanted = text.encode("utf-8", "replace")
+    return any(wanted in line for line in raw_lines(path))
 
 
 def run_id_valid(text: str) -> str:

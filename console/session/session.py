@@ -45,8 +45,9 @@ class Session(Journal):
         with self._alone(verb):
             intent, head = self._announce(verb, operation, step, plan, outcome)
             walk = Walk(verb)
-            events = _events(verb, operation, plan, outcome, head)
+            events: Iterator[Event] = iter(())
             try:
+                events = _events(verb, operation, plan, outcome, head)
                 for event in events:
                     self._keep(intent, event, walk)
                     yield event

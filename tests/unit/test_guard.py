@@ -125,6 +125,8 @@ def test_a_printed_plan_is_found_by_its_token(tmp_path: Path) -> None:
     assert (found.token, found.digest, found.run_id) == (token, make_plan().digest, RUN)
     with pytest.raises(Refused, match="No plan"):
         find_plan(tmp_path, token[:-1], START)
+    with pytest.raises(Refused, match="No plan"):
+        find_plan(tmp_path, "\ud800'; DROP TABLE \x1b[2J" * 9, START)
     with pytest.raises(Refused, match="expired at 2026-02-08 02:44:09"):
         find_plan(tmp_path, token, START + timedelta(minutes=31))
 

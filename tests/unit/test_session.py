@@ -31,6 +31,7 @@ from console.operation import (
     CommitSent,
     Event,
     Measured,
+    Plan,
     Planned,
     Progress,
 )
@@ -199,6 +200,25 @@ def test_a_reading_without_an_answer_did_not_run(session: Session) -> None:
     with pytest.raises(ConnectionError):
         list(session.run("read", Broken()))
     assert last_outcome(session)["verdict"] == "not_run"
+
+
+def test_an_operation_that_fails_before_its_first_event_has_an_end_too(session: Session) -> None:
+    """Also when calling it raises, before there is anything to walk."""
+
+    class Unable(Fake):
+        def apply(self, plan: Plan, log_head: str) -> Iterator[Event]:
+            raise CouldNotRun("no connection")
+
+        def read(self) -> Iterator[Event]:
+            raise NotImplementedError
+
+    with pytest.raises(CouldNotRun):
+        list(session.run("apply", Unable(), plan=make_plan()))
+    assert last_outcome(session)["verdict"] == "NOT APPLIED"
+    with pytest.raises(NotImplementedError):
+        list(session.run("read", Unable()))
+    assert last_outcome(session)["verdict"] == "not_run"
+    assert session.state.pending == {}
 
 
 def test_closing_early_rolls_back_and_is_recorded(session: Session) -> None:
