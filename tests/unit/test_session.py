@@ -321,6 +321,49 @@ def test_every_failing_log_write_of_an_apply(session: Session, monkeypatch, numb
     assert doubts == ([RUN] if 1 < number < 7 else [])
 
 
+def test_a_log_that_fails_for_a_moment_after_commit_was_sent(session: Session, monkeypatch) -> None:
+    """The log's own failure is no promise that nothing was changed."""
+
+    def late(_: Fake) -> Iterator[Event]:
+        yield CommitSent(RUN)
+        yield BatchWritten(1, {}, 0.1)
+
+    real, seen = os.write, [0]
+
+    def write(descriptor: int, data: Any) -> int:
+        seen[0] += 1
+        if seen[0] == 3:  # intent, commit sent, batch
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(InDoubt):
+        list(session.run("apply", Fake(late), plan=make_plan()))
+    assert last_outcome(session)["verdict"] == "UNKNOWN"
+
+
+def test_the_rollback_comes_before_its_verdict(session: Session, monkeypatch) -> None:
+    """NOT APPLIED is written only when what was open has been given back."""
+    seen: list[list[str]] = []
+
+    def script(_: Fake) -> Iterator[Event]:
+        try:
+            yield BatchWritten(1, {"insert": 3}, 0.1)
+        finally:
+            seen.append(kinds(session))
+
+    fail_write_number(monkeypatch, session, 2)
+    with pytest.raises(CouldNotRun):
+        list(session.run("apply", Fake(script), plan=make_plan()))
+    monkeypatch.undo()
+    run = session.run("apply", Fake(script), plan=make_plan(digest="77" * 32, run_id="another-run"))
+    next(run)
+    run.close()  # type: ignore[attr-defined]
+    assert seen[0] == ["started", "intent"]
+    assert seen[1][-1] == "BatchWritten"
+    assert kinds(session)[-1] == "outcome"
+
+
 def test_a_session_that_cannot_log_does_not_start(tmp_path: Path, monkeypatch) -> None:
     """No half-made session is left behind."""
     monkeypatch.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
