@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from psycopg import conninfo
 
 from console.database.connect import Connection, connect
-from console.database.schema import Schema, read_schema
-from console.errors import Refused
+from console.database.schema import Schema, probe_audit, read_schema
+from console.errors import ConsoleError, Refused
 from console.operation import Target
 from console.settings import Environment, Settings
 
@@ -67,6 +67,18 @@ class Desk:
         with self.reader("preflight") as connection:
             self._schema = read_schema(connection)
         return self._schema
+
+    def audit_fault(self) -> str:
+        """Why no audit row can be written, by trying and rolling back; empty when one can."""
+        # On a connection of its own: a trigger keeps the plan of its first call.
+        connection = self.dedicated("probes")
+        try:
+            probe_audit(connection, self.schema)
+        except ConsoleError as error:
+            return error.message
+        finally:
+            connection.close()
+        return ""
 
     @property
     def target(self) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.database.preflight import Need
 from console.database.schema import Schema
 from console.operation import Finding
 
@@ -111,8 +112,8 @@ def rollback_blocked(schema: Schema) -> tuple[Finding, ...]:
 
 
 REQUIREMENTS = {
-    "duplicates": read_blocked,
-    "upsert_missing_lines": upsert_blocked,
-    "verify_run": read_blocked,
-    "rollback_run": rollback_blocked,
+    "duplicates": Need(read_blocked),
+    "upsert_missing_lines": Need(upsert_blocked, writes=True),
+    "verify_run": Need(read_blocked),
+    "rollback_run": Need(rollback_blocked, writes=True),
 }

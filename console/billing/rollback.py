@@ -19,7 +19,7 @@ from console.billing.writing import LineWriter
 from console.database.connect import Row, columns, run, stopped, transaction
 from console.database.queries import query
 from console.desk import Desk
-from console.errors import BadInput, ConsoleError, CouldNotRun, Moved
+from console.errors import BadInput, ConsoleError, Moved
 from console.operation import (
     Command,
     Event,
@@ -94,8 +94,7 @@ class RollbackOperation(LineWriter):
     def plan(self) -> Iterator[Event]:
         """Tell apart what is clean, changed since, gone and protected."""
         schema = self.desk.refresh()
-        if blocked := rollback_blocked(schema):
-            raise CouldNotRun(blocked[0].message, next_step=blocked[0].next_step, findings=blocked)
+        self._require(rollback_blocked(schema))
         yield from self._connect("rollback")
         try:
             yield Progress("compare")

@@ -47,11 +47,11 @@ class RunsOperation(Operation):
                 ).fetchall()
                 rows += [_older(row) for row in older]
         rows.sort(key=lambda row: row["marked_at"], reverse=True)
-        answer = "pass" if schema.ledger or "reconcile_runs" in schema.tables else "not_run"
-        summary = f"{len(rows)} runs" if answer == "pass" else "no ledger and no reconcile_runs"
-        yield Checked(
-            Check(self.name, answer, summary, figures={"rows": rows[: self.command.limit]})
-        )
+        known = schema.ledger or "reconcile_runs" in schema.tables
+        answer: Answer = "pass" if known else "not_run"
+        summary = f"{len(rows)} runs" if known else "no ledger and no reconcile_runs"
+        figures = {"rows": rows[: self.command.limit]}
+        yield Checked(Check(self.name, answer, summary, figures=figures))
 
 
 def _older(row: Row) -> Row:

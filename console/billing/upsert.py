@@ -18,7 +18,7 @@ from console.billing.writing import LineWriter
 from console.database.connect import Row, run, stopped
 from console.database.queries import query
 from console.desk import Desk
-from console.errors import ConsoleError, CouldNotRun, Moved
+from console.errors import ConsoleError, Moved
 from console.operation import Command, Event, Finding, Page, Plan, Planned, PlanRow
 
 WRITTEN = ("insert", "update")
@@ -62,8 +62,7 @@ class UpsertOperation(LineWriter):
         """Read the file, find every bad record, compare the rest with the live lines."""
         file = open_lines_file(self.command.csv)
         schema = self.desk.refresh()
-        if blocked := upsert_blocked(schema):
-            raise CouldNotRun(blocked[0].message, next_step=blocked[0].next_step, findings=blocked)
+        self._require(upsert_blocked(schema))
         yield from self._connect("upsert")
         self._staging = Staging(
             self._open_connection(),

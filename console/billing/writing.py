@@ -15,13 +15,14 @@ from console.billing.verification import VerifyRun, VerifyRunOperation
 from console.database.connect import Connection, Row, columns, run, stopped, transaction
 from console.database.ledger import commit, guard, install, open_run, recorded, start_audit
 from console.desk import Desk
-from console.errors import ConsoleError, Moved, RunIdUsed
+from console.errors import ConsoleError, CouldNotRun, Moved, RunIdUsed
 from console.operation import (
     Applied,
     BackendKnown,
     BatchWritten,
     Command,
     Event,
+    Finding,
     Measured,
     Operation,
     Outcome,
@@ -88,6 +89,16 @@ class LineWriter(Operation):
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+
+    def _require(self, blocked: tuple[Finding, ...]) -> None:
+        """Refuse to plan what cannot be applied here, with every reason."""
+        if not blocked and (fault := self.desk.audit_fault()):
+            step = "Have the audit trigger repaired; until then nothing can be written."
+            message = f"No audit row can be written: {fault}"
+            blocked = (Finding("audit", "error", message, step),)
+        if blocked:
+            first = blocked[0]
+            raise CouldNotRun(first.message, next_step=first.next_step, findings=blocked)
 
     def _connect(self, purpose: str) -> Iterator[Event]:
         self.close()

@@ -21,7 +21,13 @@ from console.operation import (
     StopToken,
 )
 
-Requirement = Callable[[Schema], tuple[Finding, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an operation needs of a database: why it is disabled, and whether it writes."""
+
+    reasons: Callable[[Schema], tuple[Finding, ...]]
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Preflight(Command):
     `requirements` names what each operation needs, by operation.
     """
 
-    requirements: Mapping[str, Requirement]
+    requirements: Mapping[str, Need]
 
 
 class PreflightOperation(Operation):
@@ -56,14 +62,11 @@ class PreflightOperation(Operation):
         schema = self.desk.refresh()
         probe = self._audit(schema)
         disabled = {
-            name: [finding.message for finding in needs(schema)]
-            for name, needs in self.command.requirements.items()
+            name: [finding.message for finding in (*need.reasons(schema), *_stops(probe, need))]
+            for name, need in self.command.requirements.items()
         }
-        findings = (
-            *_unique(self.command.requirements, schema),
-            *probe,
-            *remarks(schema, self.desk),
-        )
+        missing = _unique(self.command.requirements, schema)
+        findings = (*missing, *probe, *remarks(schema, self.desk))
         answer: Answer = "warn" if findings else "pass"
         if any(f.severity == "error" for f in findings):
             answer = "fail"
@@ -170,12 +173,11 @@ def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _stops(probe: tuple[Finding, ...], needs: Requirement) -> tuple[Finding, ...]:
+def _stops(probe: tuple[Finding, ...], need: Need) -> tuple[Finding, ...]:
     """What writes needs audit rows; what reads does not."""
-    writes = getattr(needs, "writes", False)
-    return tuple(f for f in probe if writes and f.severity == "error")
+    return tuple(f for f in probe if need.writes and f.severity == "error")
 
 
-def _unique(requirements: Mapping[str, Requirement], schema: Schema) -> tuple[Finding, ...]:
-    found = {finding: None for needs in requirements.values() for finding in needs(schema)}
+def _unique(requirements: Mapping[str, Need], schema: Schema) -> tuple[Finding, ...]:
+    found = {finding: None for need in requirements.values() for finding in need.reasons(schema)}
     return tuple(found)
