@@ -14,7 +14,7 @@ from psycopg import sql
 
 from console.billing.requirements import rollback_blocked
 from console.billing.staging import locked_fragment
-from console.billing.verification import ACTIONS, UUID
+from console.billing.verification import ACTIONS
 from console.billing.writing import LineWriter
 from console.database.connect import Row, columns, run, stopped, transaction
 from console.database.queries import query
@@ -155,11 +155,14 @@ class RollbackOperation(LineWriter):
                 cursor,
                 self.statements,
                 "fill_undo",
+                {"record": schema.audited_record()},
                 actions=list(ACTIONS),
                 run_id=self.command.run_id,
-                uuid=UUID,
+                restore=list(self.command.restore),
+                keep=list(self.command.keep),
             )
             step("analyze_undo")
+            step("protect_repeated")
             for table_schema, table, column in schema.references:
                 step(
                     "protect_referenced",
@@ -179,13 +182,6 @@ class RollbackOperation(LineWriter):
                 "protect_taken",
                 {"db_key": sql.Identifier(key)},
                 db_key=key,
-            )
-            run(
-                cursor,
-                self.statements,
-                "choose",
-                restore=list(self.command.restore),
-                keep=list(self.command.keep),
             )
             connection.commit()
 

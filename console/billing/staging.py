@@ -20,7 +20,6 @@ from console.database.schema import Schema
 from console.operation import Event, Finding, Page, PlanRow, Progress, StopToken
 from console.settings import Billing
 
-UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 VISIBLE = (
     "[^\\u0001-\\u0020\\u007f-\\u00a0\\u00ad\\u061c\\u1680\\u180e\\u2000-\\u200f"
     "\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]"
@@ -57,6 +56,9 @@ class Staging:
             "live_own_key": schema.own_key("l", "description"),
             "deleted": compose("billing/staging", "is_deleted" if schema.soft_delete else "never"),
             "locked": locked_fragment(schema),
+            "valid_invoice": schema.valid_uuid(sql.Identifier("s", "invoice_id")),
+            "valid_unit": schema.valid_uuid(sql.Identifier("s", "unit_id")),
+            "valid_tenant": schema.valid_uuid(sql.Identifier("s", "tenant_id")),
         }
 
     def create(self) -> None:
@@ -93,21 +95,19 @@ class Staging:
                 if number % _EVERY == 0:
                     self._stop.check()
                     yield Progress("read", read, file.size, "bytes")
-        run(cursor, "billing/staging", "analyze")
         yield Progress("read", file.size, file.size, "bytes")
 
     def _validate(self, cursor: psycopg.Cursor[Row], file: LinesFile) -> None:
         if file.by_tenant:
-            run(cursor, "billing/staging", "tenants_unread", uuid=UUID)
-            key = {"key": self.parts["own_key"]}
-            run(cursor, "billing/staging", "resolve_tenants", key, uuid=UUID)
+            run(cursor, "billing/staging", "tenants_unread", self.parts)
+            run(cursor, "billing/staging", "resolve_tenants", self.parts)
         run(
             cursor,
             "billing/staging",
             "find_text_problems",
-            uuid=UUID,
+            self.parts,
             visible=VISIBLE,
-            amount=self._amount_pattern(),
+            amount=f"^{self._amount_pattern()}$",
             line_types=list(self._rules.line_types),
             tax_rates=[str(rate) for rate in self._rules.tax_rates],
         )
@@ -173,7 +173,7 @@ class Staging:
         column = self.schema.tables["invoice_lines"]["amount"]
         scale = column.scale if column.scale is not None else 2
         whole = (column.precision or 12) - scale
-        return f"^-?[0-9]{{1,{whole}}}([.][0-9]{{1,{min(scale, 2)}}})?$"
+        return f"-?[0-9]{{1,{whole}}}([.][0-9]{{1,{min(scale, 2)}}})?"
 
 
 def plan_digest(file: LinesFile, rows: str, *facts: str) -> str:

@@ -28,7 +28,6 @@ from console.operation import (
 )
 
 ACTIONS = ("upsert_missing_lines", "rollback_missing_lines")
-UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +106,11 @@ class VerifyRunOperation(Operation):
         parts: dict[str, sql.Composable] = {
             "deleted": compose("billing/staging", "is_deleted" if schema.soft_delete else "never"),
             "db_key": sql.Identifier(schema.description_key),
+            "record": schema.audited_record(),
         }
         path, run_id = "billing/verification", self.command.run_id
         images = run(
-            cursor, path, "run_images", actions=list(ACTIONS), run_id=run_id, uuid=UUID
+            cursor, path, "run_images", parts, actions=list(ACTIONS), run_id=run_id
         ).fetchall()
         total = run(cursor, path, "total_lines", parts).fetchone() or {}
         groups = run(cursor, path, "duplicate_groups", parts).fetchone() or {}

@@ -126,7 +126,7 @@ class LineWriter(Operation):
         opened = open_run(cursor, self.desk, plan, log_head, self.undoes)
         self._lock(cursor)
         start_audit(cursor, self.desk, plan, opened, log_head)
-        batches = Batches(cursor, self, plan.run_id, opened.audit_base)
+        batches = Batches(cursor, self, plan, opened.audit_base)
         yield from self._batches(batches, plan)
         yield Progress("measure", plan.rows_written, plan.rows_written)
         planned = {kind: plan.counts.get(kind, 0) for kind in self.kinds}
@@ -188,18 +188,19 @@ class Batches:
     """Writes the plan batch by batch inside the open transaction and adds up what was written."""
 
     def __init__(
-        self, cursor: psycopg.Cursor[Row], writer: LineWriter, run_id: str, base: object
+        self, cursor: psycopg.Cursor[Row], writer: LineWriter, plan: Plan, base: object
     ) -> None:
         self._cursor = cursor
         self._writer = writer
+        self._planned = tuple(kind for kind in writer.kinds if plan.counts.get(kind))
         self._parts = writer.write_parts()
-        self._values = {"run_id": run_id, "base": base, **writer.write_values()}
+        self._values = {"run_id": plan.run_id, "base": base, **writer.write_values()}
         self.counts = dict.fromkeys(writer.kinds, 0)
         self.money = Decimal(0)
 
     def write(self, low: int, high: int) -> dict[str, int]:
         """Write the rows with a place above `low` and up to `high`; returns the counts by kind."""
-        return {kind: self._one(kind, low, high) for kind in self._writer.kinds}
+        return {kind: self._one(kind, low, high) for kind in self._planned}
 
     def _one(self, kind: str, low: int, high: int) -> int:
         # The first moment after the base belongs to the row that opens the run.

@@ -135,6 +135,20 @@ class Schema:
             },
         )
 
+    def valid_uuid(self, text: sql.Composable) -> sql.Composed:
+        """The condition that a text is a UUID, in the fastest form this server has."""
+        by_type = self.server["version"] >= 160000
+        name = "valid_uuid" if by_type else "valid_uuid_by_pattern"
+        return compose("fragments/uuid", name, {"text": text})
+
+    def audited_record(self) -> sql.Composed:
+        """The record id of an audit row as a UUID, or NULL where it is none."""
+        column = self.tables.get("audit_logs", {}).get("record_id")
+        if column is not None and column.type == "uuid":
+            return compose("fragments/uuid", "record_id")
+        text = compose("fragments/uuid", "record_id")
+        return compose("fragments/uuid", "record_id_if_uuid", {"valid": self.valid_uuid(text)})
+
     def _is_key(self, index: UniqueIndex) -> bool:
         tail = {"normalized_description", "description"}
         return (

@@ -4,62 +4,72 @@ CREATE TEMP TABLE ops_undo (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   record text NOT NULL, line_id uuid, invoice_id uuid,
   act text NOT NULL, class text NOT NULL, chosen boolean NOT NULL DEFAULT false,
-  before jsonb, after jsonb, current jsonb
+  before jsonb, after jsonb, current jsonb, version xid
 );
 
 -- name: fill_undo
 -- Compares every image that the run left with the line as it is now, and decides what can be undone.
-INSERT INTO ops_undo (record, line_id, invoice_id, act, class, before, after, current)
-SELECT d.record, d.line_id, coalesce(d.current ->> 'invoice_id', d.before ->> 'invoice_id')::uuid,
+INSERT INTO ops_undo (record, line_id, invoice_id, act, class, chosen, before, after, current, version)
+SELECT coalesce(d.record, ''), d.line_id, coalesce(d.current ->> 'invoice_id', d.before ->> 'invoice_id')::uuid,
        CASE WHEN d.before IS NULL THEN 'delete' WHEN d.current IS NULL THEN 'insert' ELSE 'restore' END,
-       CASE
-         WHEN d.line_id IS NULL OR d.entries > 1 THEN 'unreadable'
-         WHEN NOT d.whole AND d.op <> 'insert' THEN 'manual'
-         WHEN d.current IS NOT DISTINCT FROM d.before THEN 'done'
-         WHEN d.current IS NULL AND d.after IS NOT NULL THEN 'gone'
-         WHEN d.whole AND d.current IS DISTINCT FROM d.after THEN 'changed'
-         WHEN NOT d.whole AND NOT d.partly THEN 'changed'
-         ELSE 'clean' END,
-       d.before, d.after, d.current
+       d.class,
+       (d.class = 'clean' AND (%(keep)s::text[] = '{{}}' OR d.record <> ALL (%(keep)s::text[])))
+         OR (d.class IN ('changed', 'gone') AND d.record = ANY (%(restore)s::text[])
+             AND NOT (d.before IS NULL AND d.current IS NULL)),
+       d.before, d.after, d.current, d.version
 FROM (
-  SELECT a.record_id::text AS record, e.line_id, a.new_data ? 'row' AS whole,
-         a.new_data ->> 'operation' AS op,
-         count(*) OVER (PARTITION BY a.record_id) AS entries,
-         CASE WHEN a.new_data ? 'row' THEN a.old_data END AS before,
-         CASE WHEN a.new_data ? 'row' THEN nullif(a.new_data -> 'row', 'null') ELSE a.new_data END AS after,
-         to_jsonb(l) AS current,
-         coalesce(l.amount = (a.new_data ->> 'new_amount')::numeric
-                  AND l.description = a.new_data ->> 'new_description', false) AS partly,
-         a.created_at, a.id
-  FROM audit_logs a
-  CROSS JOIN LATERAL (
-    SELECT CASE WHEN a.record_id::text ~ %(uuid)s THEN a.record_id::text::uuid END AS line_id
-  ) e
-  LEFT JOIN invoice_lines l ON l.id = e.line_id
-  WHERE a.action = ANY (%(actions)s::text[]) AND a.new_data ->> 'run_id' = %(run_id)s
-) d
-ORDER BY d.created_at, d.id;
+  SELECT c.*, CASE
+    WHEN c.line_id IS NULL THEN 'unreadable'
+    WHEN NOT c.whole AND c.op IS DISTINCT FROM 'insert' THEN 'manual'
+    WHEN c.current IS NOT DISTINCT FROM c.before THEN 'done'
+    WHEN c.current IS NULL AND c.after IS NOT NULL THEN 'gone'
+    WHEN c.whole AND c.current IS DISTINCT FROM c.after THEN 'changed'
+    WHEN NOT c.whole AND NOT c.partly THEN 'changed'
+    ELSE 'clean' END AS class
+  FROM (
+    SELECT i.*, CASE WHEN l.id IS NOT NULL THEN to_jsonb(l) END AS current, l.xmin AS version,
+           NOT i.whole AND coalesce(l.amount = (i.after ->> 'new_amount')::numeric
+                                    AND l.description = i.after ->> 'new_description', false) AS partly
+    FROM (
+      SELECT a.record_id::text AS record, a.new_data ? 'row' AS whole, a.new_data ->> 'operation' AS op,
+             CASE WHEN a.new_data ? 'row' THEN a.old_data END AS before,
+             CASE WHEN a.new_data ? 'row' THEN nullif(a.new_data -> 'row', 'null') ELSE a.new_data END AS after,
+             {record} AS line_id
+      FROM audit_logs a
+      WHERE a.action = ANY (%(actions)s::text[]) AND a.new_data ->> 'run_id' = %(run_id)s
+      OFFSET 0
+    ) i
+    LEFT JOIN invoice_lines l ON l.id = i.line_id
+    OFFSET 0
+  ) c
+  OFFSET 0
+) d;
 
 -- name: analyze_undo
--- Tells the planner how large the rollback's plan is.
-ANALYZE ops_undo;
+-- Tells the planner how large the rollback's plan is, by the columns that joins use.
+ANALYZE ops_undo (class, act, chosen, line_id, invoice_id, record);
+
+-- name: protect_repeated
+-- Keeps lines that stand several times in the run's audit rows, so that no single image is the true one.
+UPDATE ops_undo SET class = 'unreadable', chosen = false
+WHERE record IN (SELECT record FROM ops_undo GROUP BY record HAVING count(*) > 1);
 
 -- name: protect_referenced
 -- Keeps lines that another table's foreign key points at.
-UPDATE ops_undo u SET class = 'referenced'
+UPDATE ops_undo u SET class = 'referenced', chosen = false
 WHERE u.act = 'delete' AND u.class IN ('clean', 'changed')
   AND EXISTS (SELECT FROM {table} r WHERE r.{column} = u.line_id);
 
 -- name: protect_merged
 -- Keeps lines that a merge of duplicates counts on.
-UPDATE ops_undo u SET class = 'merged'
+UPDATE ops_undo u SET class = 'merged', chosen = false
 WHERE u.class IN ('clean', 'changed', 'gone')
   AND EXISTS (SELECT FROM merge_tombstones t
               WHERE t.undone_at IS NULL AND (t.canonical_id = u.line_id OR u.line_id = ANY (t.deleted_row_ids)));
 
 -- name: protect_taken
 -- Keeps apart lines whose key another line has taken since.
-UPDATE ops_undo u SET class = 'key_taken'
+UPDATE ops_undo u SET class = 'key_taken', chosen = false
 FROM invoice_lines l
 WHERE u.act IN ('insert', 'restore') AND u.class IN ('clean', 'changed', 'gone')
   AND l.invoice_id = u.invoice_id AND l.line_type = u.before ->> 'line_type'
@@ -68,22 +78,16 @@ WHERE u.act IN ('insert', 'restore') AND u.class IN ('clean', 'changed', 'gone')
 
 -- name: protect_closed
 -- Keeps the lines of cancelled invoices and locked months.
-UPDATE ops_undo u SET class = 'closed'
+UPDATE ops_undo u SET class = 'closed', chosen = false
 FROM monthly_invoices m
 WHERE m.id = u.invoice_id AND u.class IN ('clean', 'changed', 'gone')
   AND (m.status::text = 'storniert' OR {locked});
 
 -- name: protect_orphans
 -- Keeps apart lines whose invoice is gone.
-UPDATE ops_undo u SET class = 'no_invoice'
+UPDATE ops_undo u SET class = 'no_invoice', chosen = false
 WHERE u.act IN ('insert', 'restore') AND u.class IN ('clean', 'changed', 'gone')
   AND NOT EXISTS (SELECT FROM monthly_invoices m WHERE m.id = u.invoice_id);
-
--- name: choose
--- Chooses the clean lines, and of the conflicts those that the operator decided to restore.
-UPDATE ops_undo SET chosen = (act <> 'delete' OR current IS NOT NULL)
-WHERE (class = 'clean' AND (%(keep)s::text[] = '{{}}' OR record <> ALL (%(keep)s::text[])))
-   OR (class IN ('changed', 'gone') AND record = ANY (%(restore)s::text[]));
 
 -- name: totals
 -- Counts the rows of the plan by class, and the money that the chosen ones move.
@@ -93,10 +97,12 @@ SELECT class, act, chosen, count(*) AS rows,
 FROM ops_undo GROUP BY class, act, chosen ORDER BY class, act, chosen;
 
 -- name: digest
--- Digests every row of the plan in its order.
-SELECT coalesce(encode(sha256(string_agg(
-         sha256(convert_to(ROW(record, act, class, chosen, before, current)::text, 'UTF8')), ''::bytea
-         ORDER BY n)), 'hex'), '') AS digest
+-- Digests the plan; a clean row's content is the run's own, so its name stands for it.
+SELECT encode(sha256(
+         coalesce(string_agg(uuid_send(line_id) || act::bytea || chosen::text::bytea, ''::bytea ORDER BY line_id)
+                  FILTER (WHERE class = 'clean'), ''::bytea) || '|'::bytea ||
+         coalesce(string_agg(sha256(convert_to(ROW(record, act, class, chosen, before, current)::text, 'UTF8')),
+                             ''::bytea ORDER BY record, n) FILTER (WHERE class <> 'clean'), ''::bytea)), 'hex') AS digest
 FROM ops_undo;
 
 -- name: page
@@ -133,7 +139,8 @@ SELECT count(*) AS locked FROM (
 -- Lists the chosen lines that are no longer as the plan saw them.
 SELECT u.record
 FROM ops_undo u LEFT JOIN invoice_lines l ON l.id = u.line_id
-WHERE u.chosen AND to_jsonb(l) IS DISTINCT FROM u.current
+WHERE u.chosen AND l.xmin IS DISTINCT FROM u.version
+  AND CASE WHEN l.id IS NOT NULL THEN to_jsonb(l) END IS DISTINCT FROM u.current
 ORDER BY u.n LIMIT %(size)s;
 
 -- name: delete_batch

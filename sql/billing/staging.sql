@@ -36,17 +36,13 @@ CREATE TEMP TABLE ops_plan (
 COPY ops_staged (n, line, fault, invoice_id, unit_id, line_type, description, amount, tax_rate, meta, tenant_id)
 FROM STDIN;
 
--- name: analyze
--- Tells the planner how large the temporary tables are.
-ANALYZE ops_staged;
-
 -- name: analyze_probe
--- Tells the planner how large the temporary twin is.
-ANALYZE ops_probe;
+-- Tells the planner how large the temporary twin is, by the columns that joins use.
+ANALYZE ops_probe (invoice_id, line_type);
 
 -- name: analyze_plan
--- Tells the planner how large the plan is.
-ANALYZE ops_plan;
+-- Tells the planner how large the plan is, by the columns that joins use.
+ANALYZE ops_plan (kind, line_id, invoice_id);
 
 -- name: resolve_tenants
 -- Finds the invoice of a tenant's line by the month and year that its description ends with.
@@ -58,10 +54,10 @@ WITH months (name, month) AS (
   SELECT s.n, s.tenant_id, m.month, (found.part)[2]::int AS year
   FROM ops_staged s
   CROSS JOIN LATERAL (
-    SELECT regexp_match({key}, '(\S+) ([0-9]{{4}})$') AS part
+    SELECT regexp_match({own_key}, '(\S+) ([0-9]{{4}})$') AS part
   ) found
   LEFT JOIN months m ON m.name = (found.part)[1]
-  WHERE s.fault IS NULL AND s.tenant_id ~ %(uuid)s
+  WHERE s.fault IS NULL AND {valid_tenant}
 ), resolved AS (
   SELECT named.n, count(i.id) AS hits, min(i.id::text) AS invoice_id, count(named.month) > 0 AS dated
   FROM named
@@ -77,8 +73,8 @@ FROM resolved r WHERE r.n = s.n;
 
 -- name: tenants_unread
 -- Marks the tenant lines whose tenant id is no UUID.
-UPDATE ops_staged SET fault = 'tenant_id'
-WHERE fault IS NULL AND (tenant_id IS NULL OR tenant_id !~ %(uuid)s);
+UPDATE ops_staged s SET fault = 'tenant_id'
+WHERE s.fault IS NULL AND (s.tenant_id IS NULL OR NOT {valid_tenant});
 
 -- name: find_text_problems
 -- Lists every value that cannot be taken as it is written, each with its line.
@@ -91,18 +87,18 @@ CROSS JOIN LATERAL (VALUES
       WHEN 'meta' THEN s.meta WHEN 'tenant_id' THEN s.tenant_id ELSE s.description END,
     s.fault IS NOT NULL),
   ('invoice_id', s.invoice_id,
-    s.invoice_id !~ %(uuid)s OR (s.invoice_id IS NULL AND coalesce(s.fault, 'meta') = 'meta')),
-  ('unit_id', s.unit_id, s.unit_id !~ %(uuid)s),
+    NOT {valid_invoice} OR (s.invoice_id IS NULL AND coalesce(s.fault, 'meta') = 'meta')),
+  ('unit_id', s.unit_id, NOT {valid_unit}),
   ('line_type', s.line_type, s.line_type IS NULL OR s.line_type <> ALL (%(line_types)s::text[])),
   ('description', s.description, s.description IS NULL OR s.description !~ %(visible)s),
   ('amount', s.amount, s.amount IS NULL OR s.amount !~ %(amount)s),
   ('tax_rate', s.tax_rate, s.tax_rate IS NULL OR s.tax_rate <> ALL (%(tax_rates)s::text[]))
 ) AS p (code, value, wrong)
-WHERE (s.fault IS NOT NULL OR s.invoice_id IS NULL OR s.invoice_id !~ %(uuid)s OR s.unit_id !~ %(uuid)s
-       OR s.line_type IS NULL OR s.line_type <> ALL (%(line_types)s::text[])
-       OR s.description IS NULL OR s.description !~ %(visible)s
+WHERE (s.fault IS NOT NULL OR s.invoice_id IS NULL OR NOT {valid_invoice} OR NOT {valid_unit}
        OR s.amount IS NULL OR s.amount !~ %(amount)s
-       OR s.tax_rate IS NULL OR s.tax_rate <> ALL (%(tax_rates)s::text[]))
+       OR s.tax_rate IS NULL OR s.tax_rate <> ALL (%(tax_rates)s::text[])
+       OR s.line_type IS NULL OR s.line_type <> ALL (%(line_types)s::text[])
+       OR s.description IS NULL OR s.description !~ %(visible)s)
   AND p.wrong IS TRUE AND (p.code = 'fields' OR s.fault IS NULL OR s.fault NOT LIKE 'fields:%%')
 ORDER BY s.n;
 
@@ -113,25 +109,31 @@ INSERT INTO ops_probe
 SELECT s.n, s.line, {own_key}, s.invoice_id::uuid, s.unit_id::uuid, s.line_type, s.description,
        s.amount::numeric, s.tax_rate::int, s.meta::jsonb
 FROM ops_staged s
-WHERE NOT EXISTS (SELECT FROM ops_problems p WHERE p.n = s.n)
-ORDER BY s.n;
+WHERE NOT EXISTS (SELECT FROM ops_problems p WHERE p.n = s.n);
 
 -- name: find_invoice_problems
 -- Lists the lines whose invoice or unit is unknown, does not fit, is cancelled or is in a locked month.
+WITH invoices AS MATERIALIZED (
+  SELECT t.invoice_id, m.id, m.unit_id, m.status::text AS status,
+         m.year || '-' || lpad(m.month::text, 2, '0') AS period,
+         coalesce({locked}, false) AS locked
+  FROM (SELECT DISTINCT invoice_id FROM ops_probe) t
+  LEFT JOIN monthly_invoices m ON m.id = t.invoice_id
+)
 INSERT INTO ops_problems (n, line, kind, code, value, record)
 SELECT s.ops_n, s.ops_line, 'rejected', p.code, p.value, s.invoice_id::text
 FROM ops_probe s
-LEFT JOIN monthly_invoices m ON m.id = s.invoice_id
+JOIN invoices i ON i.invoice_id = s.invoice_id
 CROSS JOIN LATERAL (VALUES
-  ('unknown_invoice', s.invoice_id::text, m.id IS NULL),
+  ('unknown_invoice', s.invoice_id::text, i.id IS NULL),
   ('unknown_unit', s.unit_id::text,
-    m.unit_id <> s.unit_id AND NOT EXISTS (SELECT FROM units u WHERE u.id = s.unit_id)),
+    i.unit_id <> s.unit_id AND NOT EXISTS (SELECT FROM units u WHERE u.id = s.unit_id)),
   ('other_unit', s.unit_id::text,
-    m.unit_id <> s.unit_id AND EXISTS (SELECT FROM units u WHERE u.id = s.unit_id)),
-  ('cancelled', m.status::text, m.status::text = 'storniert'),
-  ('locked_period', m.year || '-' || lpad(m.month::text, 2, '0'), {locked})
+    i.unit_id <> s.unit_id AND EXISTS (SELECT FROM units u WHERE u.id = s.unit_id)),
+  ('cancelled', i.status, i.status = 'storniert'),
+  ('locked_period', i.period, i.locked)
 ) AS p (code, value, wrong)
-WHERE (m.id IS NULL OR m.unit_id <> s.unit_id OR m.status::text = 'storniert' OR {locked})
+WHERE (i.id IS NULL OR i.unit_id <> s.unit_id OR i.status = 'storniert' OR i.locked)
   AND p.wrong IS TRUE
 ORDER BY s.ops_n;
 
@@ -152,12 +154,15 @@ false;
 
 -- name: find_repeats
 -- Lists keys that stand twice in the file: equal content keeps its first line, other content none.
-WITH repeated AS (
-  SELECT invoice_id, line_type, {probe_key} AS key, min(ops_line) AS first_line, min(ops_n) AS first_n,
-         count(DISTINCT ROW(unit_id, amount, tax_rate, description, meta)::text) = 1 AS equal
-  FROM ops_probe
-  GROUP BY invoice_id, line_type, {probe_key}
-  HAVING count(*) > 1
+WITH keys AS MATERIALIZED (
+  SELECT invoice_id, line_type, {probe_key} AS key
+  FROM ops_probe GROUP BY invoice_id, line_type, {probe_key} HAVING count(*) > 1
+), repeated AS (
+  SELECT k.invoice_id, k.line_type, k.key, min(s.ops_line) AS first_line, min(s.ops_n) AS first_n,
+         count(DISTINCT ROW(s.unit_id, s.amount, s.tax_rate, s.description, s.meta)::text) = 1 AS equal
+  FROM keys k
+  JOIN ops_probe s ON s.invoice_id = k.invoice_id AND s.line_type = k.line_type AND s.{probe_key} = k.key
+  GROUP BY k.invoice_id, k.line_type, k.key
 )
 INSERT INTO ops_problems (n, line, kind, code, value, record)
 SELECT s.ops_n, s.ops_line, CASE WHEN r.equal THEN 'rejected' ELSE 'conflict' END,

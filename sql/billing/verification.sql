@@ -11,13 +11,14 @@ SELECT e.op, count(*) AS entries,
        count(*) FILTER (WHERE to_jsonb(l) IS NOT DISTINCT FROM e.image) AS as_written,
        count(*) FILTER (WHERE e.whole IS NOT TRUE) AS without_image,
        coalesce(sum(((e.image ->> 'amount')::numeric * 100)::bigint), 0)
-         - coalesce(sum(((e.before ->> 'amount')::numeric * 100)::bigint), 0) AS cents
+         - coalesce(sum((e.before * 100)::bigint), 0) AS cents
 FROM (
-  SELECT new_data ->> 'operation' AS op, nullif(new_data -> 'row', 'null') AS image, old_data AS before,
-         new_data ? 'row' AS whole,
-         CASE WHEN record_id::text ~ %(uuid)s THEN record_id::text::uuid END AS line_id
-  FROM audit_logs
-  WHERE action = ANY (%(actions)s::text[]) AND new_data ->> 'run_id' = %(run_id)s
+  SELECT a.new_data ->> 'operation' AS op, nullif(a.new_data -> 'row', 'null') AS image,
+         (a.old_data ->> 'amount')::numeric AS before, a.new_data ? 'row' AS whole,
+         {record} AS line_id
+  FROM audit_logs a
+  WHERE a.action = ANY (%(actions)s::text[]) AND a.new_data ->> 'run_id' = %(run_id)s
+  OFFSET 0
 ) e
 LEFT JOIN invoice_lines l ON l.id = e.line_id
 GROUP BY e.op ORDER BY e.op;

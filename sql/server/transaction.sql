@@ -7,7 +7,9 @@ SELECT set_config('statement_timeout', %(statement)s, true),
        set_config('DateStyle', 'ISO, YMD', true),
        set_config('IntervalStyle', 'iso_8601', true),
        set_config('extra_float_digits', '1', true),
-       set_config('bytea_output', 'hex', true);
+       set_config('bytea_output', 'hex', true),
+       -- Plans hold wide images; the default spills them to disk.
+       set_config('work_mem', '64MB', true);
 
 -- name: backend
 -- Tells which server process serves this connection.
