@@ -27,6 +27,7 @@ from console.operation import (
     StopToken,
 )
 
+KINDS = ("insert", "update", "delete", "restore")
 ACTIONS = ("upsert_missing_lines", "rollback_missing_lines")
 
 
@@ -111,7 +112,7 @@ class VerifyRunOperation(Operation):
         path, run_id = "billing/verification", self.command.run_id
         images = run(
             cursor, path, "run_images", parts, actions=list(ACTIONS), run_id=run_id
-        ).fetchall()
+        ).fetchone()
         total = run(cursor, path, "total_lines", parts).fetchone() or {}
         groups = run(cursor, path, "duplicate_groups", parts).fetchone() or {}
         ledger = None
@@ -123,15 +124,13 @@ class VerifyRunOperation(Operation):
 def judge(run_id: str, figures: dict[str, Any]) -> Check:
     """Turn the measured figures into a check."""
     images, ledger = figures["images"], figures["ledger"]
-    entries = sum(row["entries"] for row in images)
-    written = {row["op"]: row["entries"] for row in images}
-    money = Decimal(sum(row["cents"] for row in images)) / 100
+    entries, money = images["entries"], Decimal(images["cents"]) / 100
     shown = {
         "run_id": run_id,
         "total_lines": figures["total_lines"],
         "duplicate_groups": figures["duplicate_groups"],
-        "audit_rows": written,
-        "as_written": sum(row["as_written"] for row in images),
+        "audit_rows": {kind: images[kind] for kind in KINDS if images[kind]},
+        "as_written": images["as_written"],
         "money": f"{money:.2f}",
     }
     if not entries and not (ledger and ledger["verdict"] == "applied"):
@@ -160,14 +159,14 @@ def _findings(figures: dict[str, Any], entries: int, money: Decimal) -> Iterator
         )
     else:
         yield from _against_plan(ledger, entries, money)
-    if without := sum(row["without_image"] for row in images):
+    if without := images["without_image"]:
         yield Finding(
             "no_image",
             "warning",
             f"{without} audit rows hold no complete image, so they prove little",
             "They come from the older tool; compare them by hand.",
         )
-    moved = entries - without - sum(row["as_written"] for row in images)
+    moved = entries - without - images["as_written"]
     if moved > 0:
         yield Finding(
             "changed_since",
@@ -178,9 +177,7 @@ def _findings(figures: dict[str, Any], entries: int, money: Decimal) -> Iterator
 
 
 def _against_plan(ledger: Row, entries: int, money: Decimal) -> Iterator[Finding]:
-    planned = sum(
-        ledger["counts"].get(kind, 0) for kind in ("insert", "update", "delete", "restore")
-    )
+    planned = sum(ledger["counts"].get(kind, 0) for kind in KINDS)
     promised = sum((Decimal(value) for value in ledger["money"].values()), Decimal(0))
     if planned != entries:
         yield Finding(

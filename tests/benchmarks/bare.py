@@ -1,4 +1,4 @@
-"""The bare form of the same change, by hand: COPY, INSERT ... ON CONFLICT, audit INSERT with images."""
+"""The bare form of the same change: COPY, INSERT ... ON CONFLICT, audit INSERT with images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import psycopg
 
 _STAGE = """CREATE TEMP TABLE bare (
-  invoice_id uuid, unit_id uuid, line_type text, description text, amount numeric, tax_rate int, meta jsonb
+  invoice_id uuid, unit_id uuid, line_type text, description text, amount numeric, tax_rate int,
+  meta jsonb
 ) ON COMMIT DROP"""
 
 _BEFORE = """CREATE TEMP TABLE bare_before ON COMMIT DROP AS
@@ -18,7 +19,8 @@ FROM bare b JOIN invoice_lines l
 FOR UPDATE OF l"""
 
 _WRITE = """WITH written AS (
-  INSERT INTO invoice_lines AS l (invoice_id, unit_id, line_type, description, amount, tax_rate, meta)
+  INSERT INTO invoice_lines AS l
+    (invoice_id, unit_id, line_type, description, amount, tax_rate, meta)
   SELECT invoice_id, unit_id, line_type, description, amount, tax_rate, meta FROM bare
   ON CONFLICT (invoice_id, unit_id, line_type, normalized_description)
   DO UPDATE SET amount = excluded.amount, tax_rate = excluded.tax_rate, meta = excluded.meta

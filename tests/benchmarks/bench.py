@@ -69,7 +69,8 @@ _FILL = (
 
 _FILE = """COPY (
   SELECT i.id AS invoice_id, i.unit_id,
-         (ARRAY['grundmiete', 'betriebskosten', 'heizkosten', 'wasserkosten', 'sonstige'])[n] AS line_type,
+         (ARRAY['grundmiete', 'betriebskosten', 'heizkosten', 'wasserkosten', 'sonstige'])[n]
+           AS line_type,
          'Position ' || n || ' Jänner 2026' AS description,
          round((100 + n * 7.35 + %(more)s)::numeric, 2) AS amount, 10 AS tax_rate,
          '{"reference": "MRG §15"}' AS meta
