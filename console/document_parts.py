@@ -40,7 +40,7 @@ def to_json(document: Document) -> str:
 def _cleaned(key: str, value: Any) -> Any:
     """Redact text by text, so that the document stays valid whatever the secrets look like."""
     if isinstance(value, dict):
-        return {redact(name): _cleaned(name, item) for name, item in value.items()}
+        return {_key(name): _cleaned(name, item) for name, item in value.items()}
     if isinstance(value, list):
         return [_cleaned(key, item) for item in value]
     if not isinstance(value, str) or key in _OURS:
@@ -51,6 +51,11 @@ def _cleaned(key: str, value: Any) -> Any:
     except ValueError:
         return MASK
     return cleaned
+
+
+def _key(name: str) -> str:
+    """A name of a field stays; any other key may hold foreign text."""
+    return name if name.isidentifier() else redact(name)
 
 
 def environment_part(target: Target) -> EnvironmentPart:

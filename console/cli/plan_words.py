@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from console.cli.output import Output
     from console.operation import Check, Outcome, Plan, PlanRow
 
+_ORDER = ("insert", "update", "delete", "restore", "noop", "conflict", "rejected")
+
 
 def counts_text(counts: Mapping[str, int]) -> str:
-    """Counts as words: `insert 120, update 8`."""
-    return ", ".join(f"{kind} {number:,}" for kind, number in counts.items()) or "nothing"
+    """Counts as words, what is written first: `insert 120, update 8`."""
+    ordered = {kind: counts[kind] for kind in _ORDER if kind in counts} | dict(counts)
+    return ", ".join(f"{kind} {number:,}" for kind, number in ordered.items()) or "nothing"
 
 
 def money_text(plan: Plan) -> str:
@@ -42,13 +45,19 @@ def rows(out: Output, rows: Sequence[PlanRow]) -> None:
 
 
 def _change(row: PlanRow) -> str:
-    """What differs, column by column; a new line by what a human knows it by."""
-    before, after = row.before, row.after
-    if before is None or after is None:
-        image = after or before or {}
+    """What differs, column by column; a line that comes or goes by what a human knows it by.
+
+    A row with a `current` belongs to a rollback: `before` is what comes back, `after` what the run
+    had written.
+    """
+    old, new = row.before, row.after
+    if row.current is not None:
+        old, new = (row.current, old) if row.operation == "restore" else (new, row.current)
+    if row.operation == "delete" or old is None or new is None:
+        image = row.current or new or old or {}
         return shown([image.get(name) for name in ("line_type", "description", "amount")])
-    differing = [name for name in after if name in before and before[name] != after[name]]
-    return "; ".join(f"{n}: {shown(before[n])} -> {shown(after[n])}" for n in differing)
+    differing = [name for name in new if name in old and old[name] != new[name]]
+    return "; ".join(f"{name}: {shown(old[name])} -> {shown(new[name])}" for name in differing)
 
 
 def planned(out: Output, plan: Plan, undecided: int) -> None:

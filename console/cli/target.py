@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.cli.options import Options
 from console.errors import BadInput
-from console.secrets import Secret
+from console.secrets import Secret, redact
 
 if TYPE_CHECKING:
     from console.desk import Desk
@@ -44,8 +44,9 @@ def open_desk(options: Options, warn: Callable[[str], None]) -> Desk:
         name,
         environment,
         settings,
-        operator=options.operator or os_user(),
-        reason=options.reason,
+        # Both go into audit rows, which nobody can redact afterwards.
+        operator=redact(options.operator or os_user()),
+        reason=redact(options.reason),
     )
 
 
