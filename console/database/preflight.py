@@ -47,7 +47,8 @@ class PreflightOperation(Operation):
 
     def __init__(self, desk: Desk, command: Preflight) -> None:
         self.desk = desk
-        self.command = command
+        # Not kept as `command`: functions cannot be logged.
+        self._requirements = command.requirements
         self.stop = StopToken()
 
     def describe(self) -> str:
@@ -63,9 +64,9 @@ class PreflightOperation(Operation):
         probe = self._audit(schema)
         disabled = {
             name: [finding.message for finding in (*need.reasons(schema), *_stops(probe, need))]
-            for name, need in self.command.requirements.items()
+            for name, need in self._requirements.items()
         }
-        missing = _unique(self.command.requirements, schema)
+        missing = _unique(self._requirements, schema)
         findings = (*missing, *probe, *remarks(schema, self.desk))
         answer: Answer = "warn" if findings else "pass"
         if any(f.severity == "error" for f in findings):

@@ -152,11 +152,12 @@ def propose_retry(run_id: str) -> str:
     """A run id for the retry of a run, never equal to it: `retry-...`, then `retry2-...`."""
     again = re.fullmatch(r"retry([0-9]*)-(.+)", run_id_valid(run_id))
     if again:
-        return _fitting(f"retry{int(again[1] or 1) + 1}-{again[2]}")
-    return _fitting("retry-" + re.sub(r"^[a-z]+-(?=[0-9]{8}-)", "", run_id))
+        return fitting(f"retry{int(again[1] or 1) + 1}-{again[2]}")
+    return fitting("retry-" + re.sub(r"^[a-z]+-(?=[0-9]{8}-)", "", run_id))
 
 
-def _fitting(run_id: str) -> str:
+def fitting(run_id: str) -> str:
+    """The run id, shortened where it is too long for the grammar; the cut part still counts."""
     if len(run_id) <= _LONGEST:
         return run_id
     # The cut part still tells two long ids apart.
