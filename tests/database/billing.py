@@ -55,9 +55,7 @@ def walk(events: Iterable[Event], kind: type[Found]) -> Found:
     return last
 
 
-def upsert(
-    at: Desk | Database, path: Path, run_id: str = RUN, **command: Any
-) -> UpsertOperation:
+def upsert(at: Desk | Database, path: Path, run_id: str = RUN, **command: Any) -> UpsertOperation:
     """An upsert of a file, not planned yet."""
     at = at if isinstance(at, Desk) else desk(at)
     return UpsertOperation(at, UpsertMissingLines(path, run_id, **command))
@@ -144,7 +142,9 @@ def everything(connection: Connection) -> dict[str, str]:
     )
     assert len(tables) > 8
     return {
-        name: one(connection, f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t")
+        name: one(
+            connection, f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t"
+        )
         for (name,) in tables
     }
 
