@@ -100,10 +100,10 @@ class RollbackOperation(LineWriter):
             yield Progress("compare")
             self._create()
             self._fill()
-            yield Planned(self._planned())
+            yield Planned(self._stand(self._planned()))
         except ConsoleError as error:
             self.close()
-            raise stopped(error, self.stop.requested) from error
+            raise stopped(error, self.stop.requested) from error.__cause__
 
     def rows(self, page: Page) -> Sequence[PlanRow]:
         with transaction(self._open_connection()) as cursor:
