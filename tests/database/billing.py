@@ -115,7 +115,7 @@ def write_csv(
     return path
 
 
-def all_rows(connection: Connection, query: str, *values: Any) -> list[tuple[Any, ...]]:
+def all_rows(connection: Connection, query: str, *values: Any) -> list[Any]:
     """All rows of a query."""
     return connection.execute(query, values or None).fetchall()
 
@@ -165,7 +165,7 @@ def traces(connection: Connection, run_id: str = RUN) -> tuple[int, int]:
 
 def open_invoices(connection: Connection, limit: int = 50) -> Iterator[tuple[str, str]]:
     """Invoices (id, unit id) outside locked months, in a fixed order."""
-    for invoice, unit in all_rows(
+    yield from all_rows(
         connection,
         """SELECT m.id::text, m.unit_id::text FROM monthly_invoices m
         JOIN units u ON u.id = m.unit_id JOIN properties p ON p.id = u.property_id
@@ -173,5 +173,4 @@ def open_invoices(connection: Connection, limit: int = 50) -> Iterator[tuple[str
             AND b.month = m.month AND b.organization_id = p.organization_id)
         ORDER BY m.id LIMIT %s""",
         limit,
-    ):
-        yield invoice, unit
+    )
