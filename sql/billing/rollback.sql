@@ -10,7 +10,7 @@ CREATE TEMP TABLE ops_undo (
 -- name: fill_undo
 -- Compares every image that the run left with the line as it is now, and decides what can be undone.
 INSERT INTO ops_undo (record, line_id, invoice_id, act, class, before, after, current)
-SELECT d.record, d.line_id, coalesce(d.current ->> 'invoice_id', d.before ->> 'invoice_id')::uuid,
+SELECT coalesce(d.record, 'audit row ' || d.id), d.line_id, coalesce(d.current ->> 'invoice_id', d.before ->> 'invoice_id')::uuid,
        CASE WHEN d.before IS NULL THEN 'delete' WHEN d.current IS NULL THEN 'insert' ELSE 'restore' END,
        CASE
          WHEN d.line_id IS NULL OR d.entries > 1 THEN 'unreadable'
@@ -130,10 +130,11 @@ SELECT count(*) AS locked FROM (
 ) held;
 
 -- name: stale
--- Lists the chosen lines that are no longer as the plan saw them.
+-- Lists the chosen lines that are no longer as the plan saw them, or that others count on by now.
 SELECT u.record
 FROM ops_undo u LEFT JOIN invoice_lines l ON l.id = u.line_id
-WHERE u.chosen AND to_jsonb(l) IS DISTINCT FROM u.current
+WHERE u.chosen
+  AND (to_jsonb(l) IS DISTINCT FROM u.current OR u.class NOT IN ('clean', 'changed', 'gone'))
 ORDER BY u.n LIMIT %(size)s;
 
 -- name: delete_batch
