@@ -51,13 +51,18 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Keep the right one of them in the file and plan again.",
     ),
     "twin": (
-        "a live line differs only in characters that cannot be seen or in its unit: {value}",
+        "a live line differs only in characters that cannot be seen, in its unit or in its stored "
+        "key: {value}",
         _CONFLICT,
     ),
     "duplicate_group": ("several live lines carry this key: {value}", _CONFLICT),
     "soft_deleted": (
         "a deleted line carries this key, so the database would change it unseen: {value}",
         "Restore the deleted line by hand, or leave the line out.",
+    ),
+    "discarded": (
+        "a trigger of the database throws this line away: {value}",
+        "See what the trigger is for; no line of this kind can be stored.",
     ),
     "json_null": (
         "the live line's meta is JSON null, which cannot be restored exactly: {value}",

@@ -6,13 +6,13 @@ import codecs
 import csv
 import hashlib
 import io
-import json
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO
 
+from console.billing.meta_cells import MetaFaults
 from console.errors import BadInput
 
 if TYPE_CHECKING:
@@ -75,12 +75,12 @@ class LinesFile:
             )
             yield from self._rows(csv.reader(text, delimiter=self.delimiter, strict=True), raw)
         if digest.hexdigest() != self.sha256:
-            raise BadInput(f"{self.path} changed while it was read.", next_step="Plan again.")
+            raise _changed(self.path)
 
     def _rows(self, reader: Reader, raw: BinaryIO) -> Iterator[tuple[int, Record]]:
         positions = [self.header.index(f) if f in self.header else None for f in FIELDS]
         width, number, start = len(self.header), 0, 0
-        meta_fault = _MetaFaults()
+        meta_fault = MetaFaults()
         try:
             next(reader)
             start = reader.line_num + 1
@@ -99,9 +99,15 @@ class LinesFile:
                 f"{self.path.name} line {start}: the quoting is broken ({error}).",
                 next_step='Close every quote and write a quote inside a field twice ("").',
             ) from None
+        except UnicodeDecodeError:
+            raise _changed(self.path) from None
 
 
 _EMPTY = (None,) * len(FIELDS)
+
+
+def _changed(path: Path) -> BadInput:
+    return BadInput(f"{path} changed while it was read.", next_step="Plan again.")
 
 
 class _Hashing(io.RawIOBase):
@@ -118,41 +124,6 @@ class _Hashing(io.RawIOBase):
         self._digest.update(block)
         buffer[: len(block)] = block
         return len(block)
-
-
-class _MetaFaults:
-    """Says what is wrong with a meta cell; equal cells are parsed once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str | None] = {}
-
-    def __call__(self, text: str | None) -> str | None:
-        if text is None:
-            return None
-        if text not in self._known:
-            if len(self._known) > 4096:
-                self._known.clear()
-            self._known[text] = self._fault(text)
-        return self._known[text]
-
-    @staticmethod
-    def _fault(text: str) -> str | None:
-        try:
-            value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique)
-        except (ValueError, RecursionError):
-            return "meta"
-        return None if isinstance(value, dict) and "\\u0000" not in text else "meta"
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
 
 
 def open_lines_file(path: Path) -> LinesFile:
@@ -207,7 +178,8 @@ def _first_undecodable(raw: BinaryIO, encoding: str) -> int | None:
         try:
             decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            return lines + block[: error.start].count(b"\n") + 1
+            # What the decoder looked at may begin with the end of the block before.
+            return lines + error.object[: error.start].count(b"\n") + 1
         lines += block.count(b"\n")
     return None
 

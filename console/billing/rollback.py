@@ -100,10 +100,10 @@ class RollbackOperation(LineWriter):
             yield Progress("compare")
             self._create()
             self._fill()
-            yield Planned(self._planned())
+            yield Planned(self._stand(self._planned()))
         except ConsoleError as error:
             self.close()
-            raise stopped(error, self.stop.requested) from error
+            raise stopped(error, self.stop.requested) from error.__cause__
 
     def rows(self, page: Page) -> Sequence[PlanRow]:
         with transaction(self._open_connection()) as cursor:
@@ -143,47 +143,38 @@ class RollbackOperation(LineWriter):
         connection.read_only = True
 
     def _fill(self) -> None:
-        schema, connection = self.desk.schema, self._open_connection()
-        seconds = self.desk.environment.statement_timeout_seconds
+        connection, path = self._open_connection(), self.statements
+        command, seconds = self.command, self.desk.environment.statement_timeout_seconds
+        values = {
+            "actions": list(ACTIONS),
+            "run_id": command.run_id,
+            "restore": list(command.restore),
+            "keep": list(command.keep),
+        }
         with transaction(connection, statement_seconds=seconds) as cursor:
-
-            def step(name: str, parts: Mapping[str, sql.Composable] | None = None) -> None:
-                self.stop.check()
-                run(cursor, self.statements, name, parts)
-
-            run(
-                cursor,
-                self.statements,
-                "fill_undo",
-                {"record": schema.audited_record()},
-                actions=list(ACTIONS),
-                run_id=self.command.run_id,
-                restore=list(self.command.restore),
-                keep=list(self.command.keep),
-            )
-            step("analyze_undo")
-            step("protect_repeated")
-            for table_schema, table, column in schema.references:
-                step(
-                    "protect_referenced",
-                    {
-                        "table": sql.Identifier(table_schema, table),
-                        "column": sql.Identifier(column),
-                    },
-                )
-            if "merge_tombstones" in schema.tables:
-                step("protect_merged")
-            step("protect_closed", {"locked": locked_fragment(schema)})
-            step("protect_orphans")
-            key = schema.description_key
-            run(
-                cursor,
-                self.statements,
-                "protect_taken",
-                {"db_key": sql.Identifier(key)},
-                db_key=key,
-            )
+            run(cursor, path, "fill_undo", {"record": self.desk.schema.audited_record()}, **values)
+            run(cursor, path, "analyze_undo")
+            run(cursor, path, "protect_repeated")
+            self._protect(cursor)
+            run(cursor, path, "leave_protected")
             connection.commit()
+
+    def _protect(self, cursor: psycopg.Cursor[Row]) -> None:
+        """Tell apart the lines that others count on, or that may not be written any more."""
+        schema, key = self.desk.schema, self.desk.schema.description_key
+
+        def step(name: str, parts: Mapping[str, sql.Composable], **values: str) -> None:
+            self.stop.check()
+            run(cursor, self.statements, name, parts, **values)
+
+        for table_schema, table, column in schema.references:
+            table_name = sql.Identifier(table_schema, table)
+            step("protect_referenced", {"table": table_name, "column": sql.Identifier(column)})
+        if "merge_tombstones" in schema.tables:
+            step("protect_merged", {})
+        step("protect_closed", {"locked": locked_fragment(schema)})
+        step("protect_orphans", {})
+        step("protect_taken", {"db_key": sql.Identifier(key)}, db_key=key)
 
     def _planned(self) -> Plan:
         with transaction(self._open_connection(), statement_seconds=600) as cursor:
@@ -220,6 +211,7 @@ class RollbackOperation(LineWriter):
     def _lock(self, cursor: psycopg.Cursor[Row]) -> None:
         run(cursor, self.statements, "lock_invoices")
         run(cursor, self.statements, "lock_lines")
+        self._protect(cursor)
         stale = run(cursor, self.statements, "stale", size=100).fetchall()
         if stale:
             findings = [

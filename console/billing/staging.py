@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 
 import psycopg
@@ -21,8 +22,9 @@ from console.operation import Event, Finding, Page, PlanRow, Progress, StopToken
 from console.settings import Billing
 
 VISIBLE = (
-    "[^\\u0001-\\u0020\\u007f-\\u00a0\\u00ad\\u061c\\u1680\\u180e\\u2000-\\u200f"
-    "\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufeff]"
+    "[^\\u0001-\\u0020\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f"
+    "\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0"
+    "\\U000e0000-\\U000e0fff]"
 )
 _EVERY = 5000
 
@@ -76,15 +78,31 @@ class Staging:
             self.connection.commit()
         self.connection.read_only = True
 
-    def fill(self, file: LinesFile) -> Iterator[Event]:
-        """Stream the file, find every bad record, and compare the rest with the live lines."""
+    def fill(self, file: LinesFile, lines: Sequence[int]) -> Iterator[Event]:
+        """Stream the file, find every bad record, and compare the rest with the live lines.
+
+        `lines` leaves all other lines of the file out of the plan; empty means none.
+        """
         with transaction(self.connection, statement_seconds=self._seconds) as cursor:
             yield from self._copy(cursor, file)
             yield Progress("validate")
             self._validate(cursor, file)
-            yield Progress("compare")
-            self._compare(cursor)
             self.connection.commit()
+        yield Progress("compare")
+        with self._snapshot() as cursor:
+            self._compare(cursor, lines)
+            self.connection.commit()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[psycopg.Cursor[Row]]:
+        """A transaction of one snapshot, so that images and fingerprint are of the same moment."""
+        self.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        try:
+            with transaction(self.connection, statement_seconds=self._seconds) as cursor:
+                yield cursor
+        finally:
+            if not self.connection.closed:
+                self.connection.isolation_level = None
 
     def _copy(self, cursor: psycopg.Cursor[Row], file: LinesFile) -> Iterator[Event]:
         number = 0
@@ -108,29 +126,28 @@ class Staging:
             self.parts,
             visible=VISIBLE,
             amount=f"^{self._amount_pattern()}$",
+            by_tenant=file.by_tenant,
             line_types=list(self._rules.line_types),
             tax_rates=[str(rate) for rate in self._rules.tax_rates],
         )
         self._stop.check()
         run(cursor, "billing/staging", "fill_probe", self.parts)
         run(cursor, "billing/staging", "analyze_probe")
+        run(cursor, "billing/staging", "find_discarded")
         run(cursor, "billing/staging", "find_invoice_problems", self.parts)
         for key_column in (self.schema.description_key, "ops_own"):
             parts = {"probe_key": sql.Identifier(key_column)}
             run(cursor, "billing/staging", "find_repeats", parts)
 
-    def _compare(self, cursor: psycopg.Cursor[Row]) -> None:
+    def _compare(self, cursor: psycopg.Cursor[Row], lines: Sequence[int]) -> None:
         self._stop.check()
         run(cursor, "billing/plan", "fill_plan", self.parts)
         run(cursor, "billing/plan", "add_unread")
         run(cursor, "billing/plan", "list_conflicts")
-        run(cursor, "billing/staging", "analyze_plan")
-
-    def narrow(self, lines: Sequence[int]) -> None:
-        """Leave out of the plan every line of the file that was not selected."""
-        with transaction(self.connection) as cursor:
+        if lines:
             run(cursor, "billing/plan", "narrow", lines=list(lines))
-            self.connection.commit()
+        run(cursor, "billing/staging", "analyze_plan")
+        self.fingerprint = self.read_fingerprint(cursor)
 
     def measure(self) -> tuple[dict[str, int], Decimal, str, Row, int]:
         """Counts by kind, the money moved, the digest of the rows, what is touched, findings."""
@@ -139,7 +156,6 @@ class Staging:
             digest = _one(run(cursor, "billing/plan", "digest"))["digest"]
             touched = _one(run(cursor, "billing/plan", "touched"))
             found = _one(run(cursor, "billing/plan", "finding_count"))["findings"]
-            self.fingerprint = self.read_fingerprint(cursor)
         counts = {row["kind"]: row["rows"] for row in totals}
         money = sum((row["money"] for row in totals), Decimal(0))
         return counts, money, digest, touched, found

@@ -73,13 +73,11 @@ class UpsertOperation(LineWriter):
         )
         try:
             self._staging.create()
-            yield from self._staging.fill(file)
-            if self.command.lines:
-                self._staging.narrow(self.command.lines)
-            yield Planned(self._planned(file))
+            yield from self._staging.fill(file, self.command.lines)
+            yield Planned(self._stand(self._planned(file)))
         except ConsoleError as error:
             self.close()
-            raise stopped(error, self.stop.requested) from error
+            raise stopped(error, self.stop.requested) from error.__cause__
 
     def rows(self, page: Page) -> Sequence[PlanRow]:
         return self._staged().rows(page)

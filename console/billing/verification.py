@@ -45,6 +45,27 @@ class ShowAuditTrail(Command):
     run_id: str
 
 
+def audit_trail(desk: Desk, run_id: str) -> list[Row]:
+    """Count a run's audit rows by action and operation."""
+    seconds = desk.environment.statement_timeout_seconds
+    with (
+        desk.reader("verify") as connection,
+        transaction(connection, statement_seconds=seconds) as cursor,
+    ):
+        return run(
+            cursor, "billing/verification", "audit_trail", actions=list(ACTIONS), run_id=run_id
+        ).fetchall()
+
+
+def run_images(cursor: psycopg.Cursor[Row], schema: Schema, run_id: str) -> Row:
+    """Compare a run's after-images with the live lines, and count them by operation."""
+    parts = {"record": schema.audited_record()}
+    path = "billing/verification"
+    found = run(cursor, path, "run_images", parts, actions=list(ACTIONS), run_id=run_id).fetchone()
+    assert found is not None  # noqa: S101 - an aggregate always answers
+    return found
+
+
 class AuditTrailOperation(Operation):
     """The runbook's table of audit rows (section 4.2); no row at all is not green."""
 
@@ -59,14 +80,7 @@ class AuditTrailOperation(Operation):
         return query("billing/verification", "audit_trail").text
 
     def read(self) -> Iterator[Event]:
-        with self.desk.reader("verify") as connection, transaction(connection) as cursor:
-            rows = run(
-                cursor,
-                "billing/verification",
-                "audit_trail",
-                actions=list(ACTIONS),
-                run_id=self.command.run_id,
-            ).fetchall()
+        rows = audit_trail(self.desk, self.command.run_id)
         answer: Answer = "pass" if rows else "not_run"
         summary = f"{sum(row['cnt'] for row in rows)} audit rows" if rows else "no audit row"
         yield Checked(Check(self.name, answer, summary, figures={"rows": rows}))
@@ -107,12 +121,9 @@ class VerifyRunOperation(Operation):
         parts: dict[str, sql.Composable] = {
             "deleted": compose("billing/staging", "is_deleted" if schema.soft_delete else "never"),
             "db_key": sql.Identifier(schema.description_key),
-            "record": schema.audited_record(),
         }
         path, run_id = "billing/verification", self.command.run_id
-        images = run(
-            cursor, path, "run_images", parts, actions=list(ACTIONS), run_id=run_id
-        ).fetchone()
+        images = run_images(cursor, schema, run_id)
         total = run(cursor, path, "total_lines", parts).fetchone() or {}
         groups = run(cursor, path, "duplicate_groups", parts).fetchone() or {}
         ledger = None

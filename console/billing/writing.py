@@ -11,7 +11,7 @@ from typing import ClassVar
 import psycopg
 from psycopg import sql
 
-from console.billing.verification import VerifyRun, VerifyRunOperation
+from console.billing.verification import VerifyRun, VerifyRunOperation, audit_trail, run_images
 from console.database.connect import Connection, Row, columns, run, stopped, transaction
 from console.database.ledger import commit, guard, install, open_run, recorded, start_audit
 from console.desk import Desk
@@ -43,6 +43,7 @@ class LineWriter(Operation):
         self.desk = desk
         self.stop = StopToken()
         self._connection: Connection | None = None
+        self._standing = ""
 
     @property
     @abstractmethod
@@ -61,6 +62,8 @@ class LineWriter(Operation):
     def apply(self, plan: Plan, log_head: str) -> Iterator[Event]:
         """Do the plan in one transaction; every error but `InDoubt` leaves nothing behind."""
         connection, started = self._open_connection(), time.monotonic()
+        if plan.digest != self._standing:
+            raise Moved("This plan has been replaced by a later one; nothing was changed.")
         environment = self.desk.environment
         try:
             self._install_ledger(connection)
@@ -72,7 +75,7 @@ class LineWriter(Operation):
             ) as cursor:
                 yield from self._write(cursor, plan, log_head, started)
         except ConsoleError as error:
-            raise stopped(error, self.stop.requested) from error
+            raise stopped(error, self.stop.requested) from error.__cause__
         finally:
             self.close()
 
@@ -113,6 +116,11 @@ class LineWriter(Operation):
             )
         return self._connection
 
+    def _stand(self, plan: Plan) -> Plan:
+        """Remember the plan whose rows the temporary tables hold."""
+        self._standing = plan.digest
+        return plan
+
     def _install_ledger(self, connection: Connection) -> None:
         if not self.desk.schema.ledger:
             connection.read_only = False
@@ -131,6 +139,7 @@ class LineWriter(Operation):
         yield Progress("measure", plan.rows_written, plan.rows_written)
         planned = {kind: plan.counts.get(kind, 0) for kind in self.kinds}
         guard(planned, batches.counts, plan, batches.money)
+        self._look_again(cursor, plan)
         self.stop.check()
         money = {self.desk.settings.billing.currency: batches.money}
         yield Measured(dict(batches.counts), money)
@@ -146,6 +155,16 @@ class LineWriter(Operation):
                 seconds=time.monotonic() - started,
             )
         )
+
+    def _look_again(self, cursor: psycopg.Cursor[Row], plan: Plan) -> None:
+        """Where triggers run after the rows are measured, compare the stored rows once more."""
+        if late := self.desk.schema.late_triggers:
+            images = run_images(cursor, self.desk.schema, plan.run_id)
+            if images["as_written"] != plan.rows_written:
+                raise Moved(
+                    f"A trigger ({', '.join(late)}) changed lines after they were written; "
+                    "rolled back, nothing was changed."
+                )
 
     def _batches(self, batches: Batches, plan: Plan) -> Iterator[Event]:
         last = sum(plan.counts.values())
@@ -167,6 +186,7 @@ class LineWriter(Operation):
     def _refuse_used_run_id(self, run_id: str) -> str:
         """Why the ledger stands in the way, if it does; a used run id raises `RunIdUsed`."""
         if not self.desk.schema.ledger:
+            self._refuse_known_trail(run_id)
             may = self.desk.schema.server["may_create_schema"]
             missing = (
                 "The schema ops_console is missing and this role may not create it. "
@@ -181,7 +201,16 @@ class LineWriter(Operation):
                 f"{row['marked_at']:%Y-%m-%d %H:%M:%S} UTC by {row['operator']}).",
                 next_step="Use a new run id for the retry, to keep the audit trail distinct.",
             )
+        self._refuse_known_trail(run_id)
         return ""
+
+    def _refuse_known_trail(self, run_id: str) -> None:
+        """Refuse a run id that another tool's audit rows carry: nobody could tell them apart."""
+        if rows := sum(row["cnt"] for row in audit_trail(self.desk, run_id)):
+            raise RunIdUsed(
+                f"Run id {run_id} already stands in {rows} audit rows of another tool.",
+                next_step="Use a new run id, to keep the audit trail distinct.",
+            )
 
 
 class Batches:

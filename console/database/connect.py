@@ -137,6 +137,6 @@ def translate(error: psycopg.Error) -> ConsoleError:
 
 
 def stopped(error: ConsoleError, asked: bool) -> ConsoleError:
-    """A cancelled statement is `Stopped` when we asked for the cancel."""
+    """A cancelled statement is `Stopped` when we asked for the cancel; raise it from its cause."""
     canceled = isinstance(error.__cause__, errors.QueryCanceled)
     return Stopped() if asked and canceled else error

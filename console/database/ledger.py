@@ -173,10 +173,10 @@ def _fence(desk: Desk, run_id: str) -> Settled:
     connection = connect(desk.environment.conninfo(), "settles", read_only=False)
     try:
         with transaction(connection, statement_seconds=10, lock_seconds=5) as cursor:
-            if not run(cursor, "server/preflight", "ledger_exists").fetchone()["present"]:  # type: ignore[index]  # one row always
-                return Settled(run_id, "abandoned")
             if _recovering(cursor):
                 raise CouldNotRun("The server is a standby; only the primary can settle a run.")
+            if not run(cursor, "server/preflight", "ledger_exists").fetchone()["present"]:  # type: ignore[index]  # one row always
+                return Settled(run_id, "abandoned")
             run(cursor, "server/ledger", "fence", run_id=run_id, operator=desk.operator)
             connection.commit()
             row = run(cursor, "server/ledger", "verdict", run_id=run_id).fetchone()
@@ -205,7 +205,9 @@ def _take_lock(cursor: _Cursor) -> None:
     holder = run(cursor, "server/ledger", "holder").fetchone()
     who = "another operator"
     if holder:
-        who = f"pid {holder['pid']} ({holder['role']}, since {holder['xact_start']:%H:%M:%S} UTC)"
+        # An ordinary role may not see since when another role's transaction runs.
+        since = f", since {holder['xact_start']:%H:%M:%S} UTC" if holder["xact_start"] else ""
+        who = f"pid {holder['pid']} ({holder['role']}{since})"
     raise Busy(
         f"The console's writing lock is held by {who}; nothing was changed.",
         next_step="Wait until that operation has ended, then apply again.",

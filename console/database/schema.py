@@ -91,6 +91,7 @@ class Schema:
     collations: tuple[str, ...]
     ledger: bool
     extra: Mapping[str, object] = field(default_factory=dict)
+    late_triggers: tuple[str, ...] = ()
 
     @property
     def server_id(self) -> str:
@@ -185,6 +186,7 @@ def read_schema(connection: Connection) -> Schema:
             ),
             collations=tuple(row["name"] for row in rows("collations")),
             ledger=rows("ledger_exists")[0]["present"],
+            late_triggers=tuple(row["name"] for row in rows("late_triggers")),
         )
 
 

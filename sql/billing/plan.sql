@@ -14,7 +14,7 @@ WITH matches AS (
   JOIN invoice_lines l ON l.invoice_id = s.invoice_id AND l.line_type = s.line_type
    AND (l.{db_key} = s.{db_key} OR {live_own_key} = s.ops_own)
 ), matched AS (
-  SELECT n, count(*) AS hits, bool_or(same) AS same, bool_or(deleted) AS deleted,
+  SELECT n, count(*) AS hits, coalesce(bool_or(same), false) AS same, bool_or(deleted) AS deleted,
          bool_or(json_null) AS json_null, bool_and(equal) AS equal,
          (array_agg(id))[1] AS id, (array_agg(image))[1] AS image, (array_agg(meta))[1] AS meta
   FROM matches GROUP BY n

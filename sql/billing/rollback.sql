@@ -10,7 +10,8 @@ CREATE TEMP TABLE ops_undo (
 -- name: fill_undo
 -- Compares every image that the run left with the line as it is now, and decides what can be undone.
 INSERT INTO ops_undo (record, line_id, invoice_id, act, class, chosen, before, after, current, version)
-SELECT coalesce(d.record, ''), d.line_id, coalesce(d.current ->> 'invoice_id', d.before ->> 'invoice_id')::uuid,
+SELECT coalesce(d.record, 'audit row ' || d.id), d.line_id,
+       coalesce(d.current ->> 'invoice_id', d.before ->> 'invoice_id')::uuid,
        CASE WHEN d.before IS NULL THEN 'delete' WHEN d.current IS NULL THEN 'insert' ELSE 'restore' END,
        d.class,
        (d.class = 'clean' AND (%(keep)s::text[] = '{{}}' OR d.record <> ALL (%(keep)s::text[])))
@@ -31,7 +32,7 @@ FROM (
            NOT i.whole AND coalesce(l.amount = (i.after ->> 'new_amount')::numeric
                                     AND l.description = i.after ->> 'new_description', false) AS partly
     FROM (
-      SELECT a.record_id::text AS record, a.new_data ? 'row' AS whole, a.new_data ->> 'operation' AS op,
+      SELECT a.id, a.record_id::text AS record, a.new_data ? 'row' AS whole, a.new_data ->> 'operation' AS op,
              CASE WHEN a.new_data ? 'row' THEN a.old_data END AS before,
              CASE WHEN a.new_data ? 'row' THEN nullif(a.new_data -> 'row', 'null') ELSE a.new_data END AS after,
              {record} AS line_id
@@ -51,25 +52,25 @@ ANALYZE ops_undo (class, act, chosen, line_id, invoice_id, record);
 
 -- name: protect_repeated
 -- Keeps lines that stand several times in the run's audit rows, so that no single image is the true one.
-UPDATE ops_undo SET class = 'unreadable', chosen = false
+UPDATE ops_undo SET class = 'unreadable'
 WHERE record IN (SELECT record FROM ops_undo GROUP BY record HAVING count(*) > 1);
 
 -- name: protect_referenced
 -- Keeps lines that another table's foreign key points at.
-UPDATE ops_undo u SET class = 'referenced', chosen = false
+UPDATE ops_undo u SET class = 'referenced'
 WHERE u.act = 'delete' AND u.class IN ('clean', 'changed')
   AND EXISTS (SELECT FROM {table} r WHERE r.{column} = u.line_id);
 
 -- name: protect_merged
 -- Keeps lines that a merge of duplicates counts on.
-UPDATE ops_undo u SET class = 'merged', chosen = false
+UPDATE ops_undo u SET class = 'merged'
 WHERE u.class IN ('clean', 'changed', 'gone')
   AND EXISTS (SELECT FROM merge_tombstones t
               WHERE t.undone_at IS NULL AND (t.canonical_id = u.line_id OR u.line_id = ANY (t.deleted_row_ids)));
 
 -- name: protect_taken
 -- Keeps apart lines whose key another line has taken since.
-UPDATE ops_undo u SET class = 'key_taken', chosen = false
+UPDATE ops_undo u SET class = 'key_taken'
 FROM invoice_lines l
 WHERE u.act IN ('insert', 'restore') AND u.class IN ('clean', 'changed', 'gone')
   AND l.invoice_id = u.invoice_id AND l.line_type = u.before ->> 'line_type'
@@ -78,16 +79,20 @@ WHERE u.act IN ('insert', 'restore') AND u.class IN ('clean', 'changed', 'gone')
 
 -- name: protect_closed
 -- Keeps the lines of cancelled invoices and locked months.
-UPDATE ops_undo u SET class = 'closed', chosen = false
+UPDATE ops_undo u SET class = 'closed'
 FROM monthly_invoices m
 WHERE m.id = u.invoice_id AND u.class IN ('clean', 'changed', 'gone')
   AND (m.status::text = 'storniert' OR {locked});
 
 -- name: protect_orphans
 -- Keeps apart lines whose invoice is gone.
-UPDATE ops_undo u SET class = 'no_invoice', chosen = false
+UPDATE ops_undo u SET class = 'no_invoice'
 WHERE u.act IN ('insert', 'restore') AND u.class IN ('clean', 'changed', 'gone')
   AND NOT EXISTS (SELECT FROM monthly_invoices m WHERE m.id = u.invoice_id);
+
+-- name: leave_protected
+-- Leaves out of the plan what is protected, whatever was decided about it.
+UPDATE ops_undo SET chosen = false WHERE chosen AND class NOT IN ('clean', 'changed', 'gone');
 
 -- name: totals
 -- Counts the rows of the plan by class, and the money that the chosen ones move.
@@ -136,11 +141,13 @@ SELECT count(*) AS locked FROM (
 ) held;
 
 -- name: stale
--- Lists the chosen lines that are no longer as the plan saw them.
+-- Lists the chosen lines that are no longer as the plan saw them, or that others count on by now.
 SELECT u.record
 FROM ops_undo u LEFT JOIN invoice_lines l ON l.id = u.line_id
-WHERE u.chosen AND l.xmin IS DISTINCT FROM u.version
-  AND CASE WHEN l.id IS NOT NULL THEN to_jsonb(l) END IS DISTINCT FROM u.current
+WHERE u.chosen
+  AND (u.class NOT IN ('clean', 'changed', 'gone')
+       OR l.xmin IS DISTINCT FROM u.version
+          AND CASE WHEN l.id IS NOT NULL THEN to_jsonb(l) END IS DISTINCT FROM u.current)
 ORDER BY u.n LIMIT %(size)s;
 
 -- name: delete_batch

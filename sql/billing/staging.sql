@@ -87,7 +87,8 @@ CROSS JOIN LATERAL (VALUES
       WHEN 'meta' THEN s.meta WHEN 'tenant_id' THEN s.tenant_id ELSE s.description END,
     s.fault IS NOT NULL),
   ('invoice_id', s.invoice_id,
-    NOT {valid_invoice} OR (s.invoice_id IS NULL AND coalesce(s.fault, 'meta') = 'meta')),
+    NOT {valid_invoice}
+      OR (s.invoice_id IS NULL AND coalesce(s.fault, 'meta') = 'meta' AND NOT %(by_tenant)s)),
   ('unit_id', s.unit_id, NOT {valid_unit}),
   ('line_type', s.line_type, s.line_type IS NULL OR s.line_type <> ALL (%(line_types)s::text[])),
   ('description', s.description, s.description IS NULL OR s.description !~ %(visible)s),
@@ -110,6 +111,15 @@ SELECT s.n, s.line, {own_key}, s.invoice_id::uuid, s.unit_id::uuid, s.line_type,
        s.amount::numeric, s.tax_rate::int, s.meta::jsonb
 FROM ops_staged s
 WHERE NOT EXISTS (SELECT FROM ops_problems p WHERE p.n = s.n);
+
+-- name: find_discarded
+-- Lists the lines that a trigger of the database throws away, so that none leaves the plan unseen.
+INSERT INTO ops_problems (n, line, kind, code, value, record)
+SELECT s.n, s.line, 'rejected', 'discarded', s.description, s.invoice_id
+FROM ops_staged s
+WHERE NOT EXISTS (SELECT FROM ops_problems p WHERE p.n = s.n)
+  AND NOT EXISTS (SELECT FROM ops_probe d WHERE d.ops_n = s.n)
+ORDER BY s.n;
 
 -- name: find_invoice_problems
 -- Lists the lines whose invoice or unit is unknown, does not fit, is cancelled or is in a locked month.
@@ -158,7 +168,8 @@ WITH keys AS MATERIALIZED (
   SELECT invoice_id, line_type, {probe_key} AS key
   FROM ops_probe GROUP BY invoice_id, line_type, {probe_key} HAVING count(*) > 1
 ), repeated AS (
-  SELECT k.invoice_id, k.line_type, k.key, min(s.ops_line) AS first_line, min(s.ops_n) AS first_n,
+  SELECT k.invoice_id, k.line_type, k.key, min(s.ops_line) AS first_line, max(s.ops_line) AS last_line,
+         min(s.ops_n) AS first_n,
          count(DISTINCT ROW(s.unit_id, s.amount, s.tax_rate, s.description, s.meta)::text) = 1 AS equal
   FROM keys k
   JOIN ops_probe s ON s.invoice_id = k.invoice_id AND s.line_type = k.line_type AND s.{probe_key} = k.key
@@ -167,7 +178,7 @@ WITH keys AS MATERIALIZED (
 INSERT INTO ops_problems (n, line, kind, code, value, record)
 SELECT s.ops_n, s.ops_line, CASE WHEN r.equal THEN 'rejected' ELSE 'conflict' END,
        CASE WHEN r.equal THEN 'repeated_line' ELSE 'repeated_key' END,
-       r.first_line::text, s.invoice_id::text
+       CASE WHEN s.ops_n = r.first_n THEN r.last_line ELSE r.first_line END::text, s.invoice_id::text
 FROM repeated r
 JOIN ops_probe s ON s.invoice_id = r.invoice_id AND s.line_type = r.line_type AND s.{probe_key} = r.key
 WHERE (NOT r.equal OR s.ops_n <> r.first_n)

@@ -71,6 +71,14 @@ WHERE t.tgrelid = to_regclass('invoice_lines') AND NOT t.tgisinternal AND t.tgen
   AND t.tgtype & 1 <> 0 AND t.tgtype & 2 <> 0 AND t.tgtype & 4 <> 0
 ORDER BY t.tgname;
 
+-- name: late_triggers
+-- Lists the triggers of invoice_lines that run after a row was written, or once for a statement.
+SELECT t.tgname::text AS name
+FROM pg_trigger t
+WHERE t.tgrelid = to_regclass('invoice_lines') AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+  AND (t.tgtype & 1 = 0 OR t.tgtype & 66 = 0)
+ORDER BY t.tgname;
+
 -- name: audit_triggers
 -- Lists the enabled triggers of audit_logs.
 SELECT t.tgname::text AS name
