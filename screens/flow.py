@@ -1,0 +1,166 @@
+"""What follows on what: form, plan, confirmation, apply, verification, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from console.errors import ConsoleError
+from console.operation import Check, Command, Operation, Outcome, Plan, StopToken
+from console.runbooks import Runbook, Step
+from screens.confirm import ConfirmScreen
+from screens.ports import Incident, Verb
+from screens.questions import before_apply
+from screens.runner import Ending, Job
+
+if TYPE_CHECKING:
+    from screens.app import OpsConsole
+
+VERB_WORDS: Mapping[Verb, str] = {
+    "read": "Checking",
+    "plan": "Planning",
+    "apply": "Applying",
+    "verify": "Verifying",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One verb of one operation in one incident, and what came of it so far."""
+
+    incident: Incident
+    step: Step
+    command: Command
+    operation: Operation
+    verb: Verb
+    plan: Plan | None = None
+    outcome: Outcome | None = None
+    check: Check | None = None
+
+
+class Flow:
+    """Takes the app from one task to the next; every method runs on the screen's thread."""
+
+    def __init__(self, app: OpsConsole) -> None:
+        self._app = app
+        self._incidents: dict[str, Incident] = {}
+        self.planned: dict[str, Task] = {}
+        self.checked: dict[str, Task] = {}
+        self.applied: dict[str, Task] = {}
+        self.ending: Ending | None = None
+
+    def incident(self, runbook: Runbook) -> Incident | None:
+        """The incident of a runbook, when one is open."""
+        return self._incidents.get(runbook.id)
+
+    def opened(self, incident: Incident) -> None:
+        """Go on with this incident in its runbook."""
+        self._incidents[incident.runbook.id] = incident
+        for kept in (self.planned, self.checked, self.applied):
+            kept.pop(incident.runbook.id, None)
+
+    def require(self, runbook: Runbook) -> Incident:
+        """The incident of a runbook, begun when there is none."""
+        found = self.incident(runbook)
+        if found is None:
+            place = self._app.place
+            found = self._app.stage.begin(runbook, place.name if place else "")
+            self.opened(found)
+        return found
+
+    def forget(self) -> None:
+        """Another environment was chosen: nothing of the old one may be gone on with."""
+        self._incidents.clear()
+        for kept in (self.planned, self.checked, self.applied):
+            kept.clear()
+
+    def start(self, incident: Incident, step: Step, command: Command) -> bool:
+        """Read or plan; a plan that stood for this runbook is given back."""
+        try:
+            operation = incident.operation(command)
+        except ConsoleError as error:
+            self._app.notify(error.message, severity="error", markup=False)
+            return False
+        verb: Verb = "plan" if operation.writes else "read"
+        return self._run(Task(incident, step, command, operation, verb))
+
+    def undo(self, task: Task) -> bool:
+        """Plan the undo of what a task has applied."""
+        if task.outcome is None:
+            return False
+        runbook = task.incident.runbook
+        step = next((s for s in runbook.steps if s.operation == "rollback"), task.step)
+        return self.start(task.incident, step, task.operation.undo(task.outcome))
+
+    def ask_to_apply(self, task: Task) -> None:
+        """Ask, then apply exactly the plan of the task."""
+        plan = task.plan
+        if plan is None:
+            return
+        question = before_apply(plan)
+        self._app.push_screen(ConfirmScreen(question), partial(self._answered, task))
+
+    def _answered(self, task: Task, yes: bool | None) -> None:
+        if yes:
+            self._run(replace(task, verb="apply"))
+
+    def _run(self, task: Task) -> bool:
+        stop = StopToken()
+        task.operation.stop = stop
+        incident = task.incident
+        job = Job(
+            title=f"{VERB_WORDS[task.verb]}: {task.step.title}",
+            verb=task.verb,
+            events=lambda: incident.run(
+                task.verb,
+                task.operation,
+                step=task.step.id,
+                plan=task.plan if task.verb == "apply" else None,
+                outcome=task.outcome if task.verb == "verify" else None,
+            ),
+            stop=stop,
+            waits_for=partial(self._app.stage.waits_for, incident.environment),
+            key=task,
+        )
+        return self._app.run_job(job)
+
+    def settle(self, incident: Incident) -> None:
+        """Find out what became of the run in doubt."""
+        job = Job("Settling the run in doubt", "read", incident.settle)
+        self._app.run_job(job)
+
+    def task_of(self, ending: Ending | None) -> Task | None:
+        """The task that an ending belongs to."""
+        key = ending.job.key if ending is not None else None
+        return key if isinstance(key, Task) else None
+
+    def ended(self, ending: Ending) -> None:
+        """Keep what came of a task, and begin what always follows."""
+        self.ending = ending
+        task = self.task_of(ending)
+        if task is None:
+            return
+        runbook = task.incident.runbook.id
+        if task.verb == "plan" and ending.plan is not None:
+            self._keep(self.planned, runbook, replace(task, plan=ending.plan))
+        elif task.verb == "read" and ending.check is not None:
+            self._keep(self.checked, runbook, replace(task, check=ending.check))
+        elif task.verb == "apply":
+            self._applied(runbook, replace(task, outcome=ending.outcome))
+        elif task.verb == "verify" and ending.check is not None:
+            self.applied[runbook] = replace(task, check=ending.check)
+
+    def _applied(self, runbook: str, task: Task) -> None:
+        # Used or refused, the same plan is not offered twice.
+        self.planned.pop(runbook, None)
+        if task.outcome is not None:
+            self.applied[runbook] = task
+            self._run(replace(task, verb="verify"))
+
+    def _keep(self, kept: dict[str, Task], runbook: str, task: Task) -> None:
+        before = kept.get(runbook)
+        if before is not None and before.operation is not task.operation:
+            before.operation.close()
+        kept[runbook] = task
