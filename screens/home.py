@@ -52,15 +52,9 @@ class HomeScreen(ConsoleScreen):
 
     def _book(self, book: Runbook) -> Option:
         automatic = sum(1 for step in book.steps if step.kind == "automatic")
-        how = f"{len(book.steps)} steps, {automatic} automatic"
-        return Option(
-            paragraph(
-                present.label(book.title, "bold"),
-                present.label(book.summary, present.QUIET),
-                present.label(how, present.QUIET),
-            ),
-            id=book.id,
-        )
+        how = f"{len(book.steps)} steps, {automatic} automatic. {book.summary}"
+        words = paragraph(present.label(book.title, "bold"), present.label(how, present.QUIET))
+        return Option(words, id=book.id)
 
     def ready(self) -> None:
         self.query_one("#runbooks", OptionList).focus()

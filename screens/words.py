@@ -95,5 +95,5 @@ def money(plan: Plan) -> Content:
 
 def counts(numbers: Mapping[str, int]) -> Content:
     """Kinds of row and how many of each."""
-    parts = [present.joined(present.count(number), kind(name)) for name, number in numbers.items()]
+    parts = [present.joined(kind(name), present.count(number)) for name, number in numbers.items()]
     return present.joined(*parts, between="   ")

@@ -1,16 +1,18 @@
-"""The line at the bottom of every screen: keys and what they do, dimmed when they cannot."""
+"""The lines at the bottom of every screen: keys and what they do, dimmed when they cannot."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Static
 
 from screens import present
 from screens.actions import Action, keycap
+
+GAP = 2
 
 
 class ActionKey(Static):
@@ -26,12 +28,9 @@ class ActionKey(Static):
             self.action = action
 
     def __init__(self, action: Action) -> None:
-        super().__init__(
-            present.joined(
-                present.label(keycap(action), "bold"), present.label(action.label), between=" "
-            ),
-            id=f"key-{action.id}",
-        )
+        words = present.joined(present.label(keycap(action), "bold"), present.label(action.label))
+        super().__init__(words, id=f"key-{action.id}")
+        self.cells = words.cell_length
         self._action = action
         self.set_class(action.danger, "-danger")
 
@@ -44,8 +43,8 @@ class ActionKey(Static):
         self.post_message(self.Pressed(self._action))
 
 
-class ActionBar(Horizontal):
-    """The actions of a screen; what cannot be done now stays visible."""
+class ActionBar(Container):
+    """The actions of a screen, in as many lines as they need; what cannot be done stays visible."""
 
     def __init__(self, actions: Sequence[Action]) -> None:
         super().__init__()
@@ -54,6 +53,16 @@ class ActionBar(Horizontal):
     def compose(self) -> ComposeResult:
         for action in self._actions:
             yield ActionKey(action)
+
+    def on_resize(self) -> None:
+        """Put the keys one after the other, and go on in the next line."""
+        x, y = 1, 0
+        for key in self.query(ActionKey):
+            if x > 1 and x + key.cells >= self.size.width:
+                x, y = 1, y + 1
+            key.styles.offset = (x, y)
+            x += key.cells + GAP
+        self.styles.height = y + 1
 
     def show(self, reason: Callable[[str], str]) -> None:
         """Ask for each action why not, and show it."""

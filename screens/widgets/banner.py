@@ -26,9 +26,9 @@ class Banner(Horizontal):
         self._operator = operator
 
     def compose(self) -> ComposeResult:
-        yield Static(id="kind")
-        yield Static(id="server")
-        yield Static(present.label(self._title), id="title")
+        yield Static(id="banner-kind")
+        yield Static(id="banner-server")
+        yield Static(present.label(self._title), id="banner-title")
 
     def watch_place(self, place: Place | None) -> None:
         kind = place.kind if place else "none"
@@ -36,7 +36,7 @@ class Banner(Horizontal):
         if kind in KINDS:
             self.add_class(f"-{kind}")
         word = f" {kind.upper()} " if place else " NO ENVIRONMENT "
-        self.query_one("#kind", Static).update(present.label(word))
+        self.query_one("#banner-kind", Static).update(present.label(word))
         self._show_server()
 
     def watch_target(self) -> None:
@@ -53,4 +53,4 @@ class Banner(Horizontal):
             parts.append("read-only")
         parts.append(self._operator)
         shown = present.label("  ".join(part for part in parts if part))
-        self.query_one("#server", Static).update(shown)
+        self.query_one("#banner-server", Static).update(shown)
