@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -164,6 +165,10 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
         """Give back what is open, and end."""
         self.stage.close()
         self.exit(0)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None of Textual's own: a screenshot would write customer data to the disk."""
+        return ()
 
     async def action_quit(self) -> None:
         """What ctrl+q does: the same as the key of the screens."""

@@ -30,6 +30,7 @@ class ConsoleScreen(Screen[None]):
 
     TITLE_WORD: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("back", "help", "quit")]
+    NOT_IN_BAR: ClassVar[frozenset[str]] = frozenset({"quit"})
     COMMANDS: ClassVar[set[Any]] = {ActionProvider}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's own
 
@@ -47,7 +48,7 @@ class ConsoleScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Banner(self.TITLE_WORD, self.console.stage.operator)
         yield from self.body()
-        yield ActionBar(self.actions)
+        yield ActionBar([action for action in self.actions if action.id not in self.NOT_IN_BAR])
 
     def body(self) -> Iterator[Any]:
         """The widgets between banner and action bar."""

@@ -272,7 +272,7 @@ class ChecklistScreen(ConsoleScreen):
     def do_show_findings(self) -> None:
         task = self.console.flow.checked[self.book.id]
         if task.check is not None:
-            self.app.push_screen(FindingsScreen.of_check(task.check, task.operation))
+            self.app.push_screen(FindingsScreen.of_check(task.check))
 
     def why_not_show_plan(self) -> str:
         return "" if self.book.id in self.console.flow.planned else "no plan stands"

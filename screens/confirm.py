@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from screens import present
+from screens.widgets.facts import Fact
 
 DWELL_SECONDS = 0.6
 BURST_SECONDS = 0.002
@@ -92,10 +93,7 @@ class ConfirmScreen(ModalScreen[bool]):
             yield Static(present.label(question.title, "bold"), classes="title")
             with VerticalScroll(id="facts", can_focus=False):
                 for word, said in question.lines:
-                    yield Static(
-                        present.joined(present.label(f"{word:<9}", present.QUIET), said),
-                        classes="fact",
-                    )
+                    yield Fact(word, present.label(said))
             if question.token:
                 yield Static(
                     present.joined("Type", present.label(question.token, "bold"), "to confirm.")

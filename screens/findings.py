@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from console.operation import Check, Finding, Operation, Plan
+from console.operation import Check, Finding, Plan
 from screens import present
 from screens.actions import bindings
 from screens.tabled import ALL, TabledScreen
@@ -38,8 +38,8 @@ class FindingsScreen(TabledScreen):
         self._total = total
 
     @classmethod
-    def of_check(cls, check: Check, operation: Operation | None = None) -> FindingsScreen:
-        """The findings of a check: those of its operation by pages, else the ones it carries."""
+    def of_check(cls, check: Check) -> FindingsScreen:
+        """The findings that a check carries."""
         head = [present.joined(present.answer(check.answer), present.label(check.name, "bold"))]
         if check.summary:
             head.append(present.label(check.summary))
@@ -49,20 +49,17 @@ class FindingsScreen(TabledScreen):
                 for name, value in check.figures.items()
             ]
             head.append(present.joined(*shown, between="   "))
-        total = check.figures.get("findings")
-        if operation is not None and isinstance(total, int) and total > len(check.findings):
-            return cls(paragraph(*head), operation.findings, total)
         return cls(paragraph(*head), _listed(check.findings), len(check.findings))
 
     @classmethod
-    def of_plan(cls, plan: Plan, operation: Operation) -> FindingsScreen:
-        """The findings of a plan, paged from its operation."""
+    def of_plan(cls, plan: Plan, source: Source) -> FindingsScreen:
+        """The findings of a plan, by pages."""
         head = present.joined(
             present.label(plan.title, "bold"),
             present.count(plan.finding_count),
             "findings",
         )
-        return cls(head, operation.findings, plan.finding_count)
+        return cls(head, source, plan.finding_count)
 
     def body(self) -> Iterator[Any]:
         yield Vertical(Static(self._head, id="head"), id="totals")

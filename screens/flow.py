@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from console.errors import ConsoleError
-from console.operation import Check, Command, Operation, Outcome, Plan, StopToken
+from console.errors import ConsoleError, Refused
+from console.operation import (
+    Check,
+    Command,
+    Event,
+    Finding,
+    Operation,
+    Outcome,
+    Page,
+    Plan,
+    PlanRow,
+)
 from console.runbooks import Runbook, Step
 from screens.confirm import ConfirmScreen
 from screens.ports import Incident, Verb
@@ -26,6 +37,35 @@ VERB_WORDS: Mapping[Verb, str] = {
 }
 
 
+class Access:
+    """Keeps the screens' reading of a plan apart from its apply: both use one connection."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sealed = False
+
+    def rows(self, operation: Operation, page: Page) -> Sequence[PlanRow]:
+        """Read a page, unless the plan is being applied or was."""
+        with self._lock:
+            self._open()
+            return operation.rows(page)
+
+    def findings(self, operation: Operation, after: int, size: int) -> Sequence[Finding]:
+        """Read findings, unless the plan is being applied or was."""
+        with self._lock:
+            self._open()
+            return operation.findings(after, size)
+
+    def seal(self) -> None:
+        """Let nobody read from now on; returns when the last reader is out."""
+        with self._lock:
+            self._sealed = True
+
+    def _open(self) -> None:
+        if self._sealed:
+            raise Refused("This plan is being applied or was used; its rows are not read again.")
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One verb of one operation in one incident, and what came of it so far."""
@@ -38,6 +78,15 @@ class Task:
     plan: Plan | None = None
     outcome: Outcome | None = None
     check: Check | None = None
+    access: Access = field(default_factory=Access)
+
+    def rows(self, page: Page) -> Sequence[PlanRow]:
+        """A page of the plan's rows; any thread may call."""
+        return self.access.rows(self.operation, page)
+
+    def findings(self, after: int, size: int) -> Sequence[Finding]:
+        """A page of findings, worst first; any thread may call."""
+        return self.access.findings(self.operation, after, size)
 
 
 class Flow:
@@ -92,7 +141,7 @@ class Flow:
             return False
         runbook = task.incident.runbook
         step = next((s for s in runbook.steps if s.operation == "rollback"), task.step)
-        return self.start(task.incident, step, task.operation.undo(task.outcome))
+        return self.start(task.incident, step, task.incident.undo(task.operation, task.outcome))
 
     def ask_to_apply(self, task: Task) -> None:
         """Ask, then apply exactly the plan of the task."""
@@ -107,20 +156,12 @@ class Flow:
             self._run(replace(task, verb="apply"))
 
     def _run(self, task: Task) -> bool:
-        stop = StopToken()
-        task.operation.stop = stop
         incident = task.incident
         job = Job(
             title=f"{VERB_WORDS[task.verb]}: {task.step.title}",
             verb=task.verb,
-            events=lambda: incident.run(
-                task.verb,
-                task.operation,
-                step=task.step.id,
-                plan=task.plan if task.verb == "apply" else None,
-                outcome=task.outcome if task.verb == "verify" else None,
-            ),
-            stop=stop,
+            events=partial(_events, task),
+            stop=task.operation.stop,
             waits_for=partial(self._app.stage.waits_for, incident.environment),
             key=task,
         )
@@ -164,3 +205,16 @@ class Flow:
         if before is not None and before.operation is not task.operation:
             before.operation.close()
         kept[runbook] = task
+
+
+def _events(task: Task) -> Iterator[Event]:
+    """Walk the task's verb; runs in the worker's thread."""
+    if task.verb == "apply":
+        task.access.seal()
+    return task.incident.run(
+        task.verb,
+        task.operation,
+        step=task.step.id,
+        plan=task.plan if task.verb == "apply" else None,
+        outcome=task.outcome if task.verb == "verify" else None,
+    )

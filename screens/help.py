@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from screens import present
 from screens.actions import Action, keycap
+from screens.widgets.facts import Fact
 
 READING = (
     "Everything that writes is planned first, and applied only after a confirmation.\n"
@@ -38,18 +39,14 @@ class HelpScreen(ModalScreen[None]):
             yield Static(present.label("Keys of this screen", "bold"), classes="title")
             with VerticalScroll():
                 for action in self._actions:
-                    yield Static(self._line(action))
+                    yield Fact(f"{keycap(action):>4} {action.label}", self._said(action))
                 yield Static(present.lines(READING), classes="note")
             yield Static(present.label("esc closes", present.QUIET), classes="foot")
 
-    def _line(self, action: Action) -> Content:
-        key = present.label(f"{keycap(action):>4}", "bold")
-        word = present.label(f"{action.label:<12}")
+    def _said(self, action: Action) -> Content:
         if reason := self._why_not(action.id):
-            said = present.label(f"not now: {reason}", present.QUIET)
-        else:
-            said = present.label(action.tooltip)
-        return present.joined(key, word, said)
+            return present.label(f"not now: {reason}", present.QUIET)
+        return present.label(action.tooltip)
 
 
 class TextScreen(ModalScreen[None]):

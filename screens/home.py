@@ -33,6 +33,7 @@ class HomeScreen(ConsoleScreen):
     """Where an operator begins."""
 
     TITLE_WORD = "Home"
+    NOT_IN_BAR = frozenset()
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("open", "choose_environment", "preflight", "show_progress", "help", "quit")
     ]

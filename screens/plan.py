@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from console.operation import Operation, Page, Plan, PlanRow
+from console.operation import Page, Plan, PlanRow
 from screens import present
 from screens.actions import bindings
 from screens.findings import FindingsScreen
@@ -100,18 +100,14 @@ class PlanScreen(TabledScreen):
         total: int | None = numbers[self.kind] if self.kind else sum(numbers.values())
         if self.search:
             total = None
-        fetch = partial(
-            self.fetch, self.work.operation, (self.kind,) if self.kind else (), self.search
-        )
+        fetch = partial(self.fetch, (self.kind,) if self.kind else (), self.search)
         self.table.border_title = f"Rows: {self.kind or 'all kinds'}"
         self.table.show(fetch, total=total, dense=self.kind == ALL and not self.search)
 
-    def fetch(
-        self, operation: Operation, kinds: tuple[str, ...], search: str, after: int, size: int
-    ) -> list[Row]:
+    def fetch(self, kinds: tuple[str, ...], search: str, after: int, size: int) -> list[Row]:
         """Read a page; runs in a thread."""
         page = Page(after=after, size=size, kinds=kinds, search=search)
-        return [Row(row.number, self.cells(row), row) for row in operation.rows(page)]
+        return [Row(row.number, self.cells(row), row) for row in self.work.rows(page)]
 
     def on_keyset_table_moved(self, message: KeysetTable.Moved) -> None:
         detail = self.query_one("#detail", Static)
@@ -146,7 +142,7 @@ class PlanScreen(TabledScreen):
         return "" if self.plan.finding_count or self.plan.findings else "the plan has no findings"
 
     def do_show_findings(self) -> None:
-        self.app.push_screen(FindingsScreen.of_plan(self.plan, self.work.operation))
+        self.app.push_screen(FindingsScreen.of_plan(self.plan, self.work.findings))
 
     def copied(self) -> str:
         return self.plan.token if self.row is None else str(self.row.value.key)

@@ -97,6 +97,9 @@ class Incident(Protocol):
     def decided(self, command: Command, decisions: Mapping[str, str]) -> Command:
         """The same rollback with its conflicts decided."""
 
+    def undo(self, operation: Operation, outcome: Outcome) -> Command:
+        """The command whose plan undoes the outcome, under a run id of its own."""
+
     def operation(self, command: Command) -> Operation: ...
     def run(
         self,

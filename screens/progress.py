@@ -11,9 +11,11 @@ from textual.content import Content
 from textual.widgets import ProgressBar, Sparkline, Static
 
 from console import text
+from console.operation import Outcome
 from screens import present
 from screens.actions import bindings
 from screens.base import ConsoleScreen
+from screens.flow import Task
 from screens.pace import State, View
 from screens.results import result_screen
 from screens.runner import Ending
@@ -119,14 +121,12 @@ class ProgressScreen(ConsoleScreen):
         self.console.runner.stop()
 
     def why_not_copy(self) -> str:
-        ending = self.console.flow.ending
-        return "" if ending and ending.outcome else "there is no run id yet"
+        return "" if outcome_of(self.console.flow.ending) else "there is no run id yet"
 
     def do_copy(self) -> None:
-        ending = self.console.flow.ending
-        if ending and ending.outcome:
-            self.app.copy_to_clipboard(ending.outcome.run_id)
-            self.say(f"Copied {ending.outcome.run_id}")
+        if outcome := outcome_of(self.console.flow.ending):
+            self.app.copy_to_clipboard(outcome.run_id)
+            self.say(f"Copied {outcome.run_id}")
 
 
 def _facts(view: View) -> dict[str, Content | None]:
@@ -175,8 +175,9 @@ def _result(ending: Ending) -> Iterator[Content]:
             yield present.label(f"→ {ending.error.next_step}", present.ACCENT)
         for finding in ending.error.findings:
             yield present.joined(present.severity(finding.severity), finding.message)
-    if ending.outcome is not None:
-        yield from _outcome(ending)
+    outcome = outcome_of(ending)
+    if outcome is not None:
+        yield from _outcome(outcome)
     if ending.check is not None:
         yield present.joined(
             present.answer(ending.check.answer),
@@ -187,12 +188,17 @@ def _result(ending: Ending) -> Iterator[Content]:
             yield present.joined(present.severity(finding.severity), finding.message)
 
 
-def _outcome(ending: Ending) -> Iterator[Content]:
-    outcome = ending.outcome
-    if outcome is None:
-        return
+def outcome_of(ending: Ending | None) -> Outcome | None:
+    """What was applied: by the task that ended, or before it by the task that it verifies."""
+    if ending is None:
+        return None
+    task = ending.job.key
+    return ending.outcome or (task.outcome if isinstance(task, Task) else None)
+
+
+def _outcome(outcome: Outcome) -> Iterator[Content]:
     yield present.joined(
-        present.label("committed", present.GOOD), outcome.committed_at, f"run {outcome.run_id}"
+        present.label("✓ committed", present.GOOD), outcome.committed_at, f"run {outcome.run_id}"
     )
     yield counts(outcome.counts)
     money = [present.joined(present.delta(d), c) for c, d in outcome.money.items()]

@@ -29,5 +29,5 @@ def result_screen(flow: Flow) -> ConsoleScreen | None:
         planned = flow.planned.get(task.incident.runbook.id)
         return plan_screen(planned) if planned is not None else None
     if ending.check is not None:
-        return FindingsScreen.of_check(ending.check, task.operation)
+        return FindingsScreen.of_check(ending.check)
     return None

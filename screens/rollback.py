@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
@@ -17,6 +18,10 @@ from screens.words import change, changed, columns_of, kind
 
 if TYPE_CHECKING:
     from screens.flow import Task
+
+DECIDED = ("delete", "restore", "insert")
+CONFLICTS = frozenset({"changed", "gone"})
+LONG = 24
 
 
 class RollbackScreen(PlanScreen):
@@ -64,7 +69,7 @@ class RollbackScreen(PlanScreen):
         )
 
     def details(self, row: PlanRow) -> Iterator[Content]:
-        if row.operation != "conflict":
+        if row.operation in DECIDED:
             yield from super().details(row)
             return
         yield present.joined(kind(row.operation), present.identifier(row.key))
@@ -72,19 +77,38 @@ class RollbackScreen(PlanScreen):
             yield present.label(row.reason, present.WARN)
         yield from three_ways(row)
         decided = self.decisions.get(row.key)
-        word = f"decided: {decided}" if decided else "k keeps the current value, r restores the old"
-        yield present.label(word, present.ACCENT)
+        asked = (
+            "k keeps the current value, r restores the old" if row.operation in CONFLICTS else ""
+        )
+        yield present.label(f"decided: {decided}" if decided else asked, present.ACCENT)
+
+    def kinds(self) -> Sequence[str]:
+        """The classes of rows; what is written as planned is clean."""
+        return [*(name for name in super().kinds() if name not in DECIDED), "clean"]
+
+    def reload(self) -> None:
+        fetch = partial(self.fetch, (self.kind,) if self.kind else (), self.search)
+        whole = not self.kind and not self.search
+        self.table.border_title = f"Rows: {self.kind or 'all kinds'}"
+        total = sum(self.plan.counts.values()) if whole else None
+        self.table.show(fetch, total=total, dense=whole)
 
     @property
-    def conflict(self) -> PlanRow | None:
-        """The conflict under the cursor."""
-        row = self.row.value if self.row else None
-        return row if isinstance(row, PlanRow) and row.operation == "conflict" else None
+    def here(self) -> PlanRow | None:
+        """The row under the cursor."""
+        return self.row.value if self.row else None
 
     def why_not_keep(self) -> str:
-        return "" if self.conflict else "this row is no conflict"
+        if self.here is None or self.here.operation in (*DECIDED, *CONFLICTS):
+            return "" if self.here else "no row is selected"
+        return "this row is left as it is anyway"
 
-    why_not_restore = why_not_keep
+    def why_not_restore(self) -> str:
+        if self.here is None:
+            return "no row is selected"
+        if self.here.operation in DECIDED:
+            return "it is undone as planned" if self.here.key not in self.decisions else ""
+        return "" if self.here.operation in CONFLICTS else f"protected: {self.here.reason}"
 
     def do_keep(self) -> None:
         self._decide("keep")
@@ -93,25 +117,29 @@ class RollbackScreen(PlanScreen):
         self._decide("restore")
 
     def _decide(self, decision: str) -> None:
-        row = self.conflict
+        row = self.here
         if row is None:
             return
         self.decisions[row.key] = decision
         self.table.put(self.cells(row))
-        open_ones = self.plan.counts.get("conflict", 0) - len(self.decisions)
-        self.query_one("#panel").border_subtitle = f"{open_ones} undecided"
-        self.do_next_conflict()
+        self.query_one("#panel").border_subtitle = f"{len(self.decisions)} decided"
+        self.table.cursor += 1
+        self.refresh_actions()
 
     def why_not_next_conflict(self) -> str:
-        return "" if self.plan.counts.get("conflict") else "the plan has no conflict"
+        found = CONFLICTS & self.plan.counts.keys()
+        return "" if found else "the plan has no conflict to decide"
 
     def do_next_conflict(self) -> None:
-        if self.kind != "conflict":
-            self.kind = "conflict"
+        order = [name for name in self.kinds() if name in CONFLICTS]
+        if self.kind not in order:
+            self.kind = order[0]
             self.reload()
-        else:
+        elif self.table.cursor + 1 < self.table.known:
             self.table.cursor += 1
-        self.refresh_actions()
+        else:
+            self.kind = order[(order.index(self.kind) + 1) % len(order)]
+            self.reload()
 
     def why_not_replan(self) -> str:
         return self.why_not_start_work() if self.decisions else "nothing is decided yet"
@@ -132,7 +160,15 @@ def three_ways(row: PlanRow) -> Iterator[Content]:
     old, run, now = row.before, row.after, row.current
     names = {*changed(old, run), *changed(run, now)}
     for name in (n for n in columns_of(old, run, now) if n in names):
+        shown = [
+            present.joined(
+                present.label(word, present.QUIET),
+                present.plain(image.get(name)) if image else present.label("(no row)"),
+            )
+            for word, image in (("old", old), ("run", run), ("now", now))
+        ]
         yield present.label(name, "bold")
-        for word, image in (("old", old), ("run", run), ("now", now)):
-            shown = present.plain(image.get(name)) if image else present.label("(no row)")
-            yield present.joined(present.label(f"  {word:<4}", present.QUIET), shown)
+        if max(part.cell_length for part in shown) <= LONG:
+            yield present.joined("", *shown, between="  ")
+        else:
+            yield from (present.joined("", part, between="  ") for part in shown)

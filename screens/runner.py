@@ -56,7 +56,7 @@ class Host(Protocol):
 
 
 class Runner:
-    """Walks the events of one job and tells the host: progress at most ten times a second."""
+    """Walks the events of one job; the host hears of progress at most ten times a second."""
 
     def __init__(self, host: Host, clock: Callable[[], float] = time.monotonic) -> None:
         self._host = host
@@ -103,13 +103,9 @@ class Runner:
     def _walk(self, job: Job, pace: Pace) -> Ending:
         found: dict[type[Event], Event] = {}
         try:
-            due = self._clock()
             for event in job.events():
                 found[type(event)] = event
-                view = pace.take(event)
-                if self._clock() >= due or view.state == "committing":
-                    due = self._clock() + TICK_SECONDS
-                    self._post(view)
+                pace.take(event)
         except ConsoleError as error:
             return _ended(job, pace, found, error)
         except Exception as error:
@@ -117,11 +113,15 @@ class Runner:
         return _ended(job, pace, found, None)
 
     def _watch(self, job: Job, pace: Pace) -> None:
-        while not self._over.wait(WATCH_SECONDS):
+        """Show the newest view at a steady rate, and now and then ask the server."""
+        asked = self._clock()
+        while not self._over.wait(TICK_SECONDS):
             pid = pace.view.pid
-            waiting = job.waits_for(pid) if pid is not None else ""
+            if pid is not None and self._clock() - asked >= WATCH_SECONDS:
+                pace.waits(job.waits_for(pid))
+                asked = self._clock()
             if not self._over.is_set():
-                self._post(pace.waits(waiting))
+                self._post(pace.tick())
 
     def _post(self, view: View) -> None:
         self._host.post_message(Advanced(view))

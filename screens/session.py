@@ -40,7 +40,7 @@ class SessionScreen(TabledScreen):
         with Horizontal(id="columns"):
             yield KeysetTable(
                 Column("#", 5, right=True),
-                Column("At", 20),
+                Column("At", 23),
                 Column("Kind", 9),
                 Column("What"),
                 empty="No event.",

@@ -18,7 +18,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "rejected": ("✗", present.FAIL),
     "delete": ("-", present.WARN),
     "restore": ("↺", present.ACCENT),
-    "gone": ("∅", present.QUIET),
+    "changed": ("!", present.WARN),
+    "gone": ("∅", present.WARN),
+    "clean": ("✓", present.GOOD),
 }
 FIRST_COLUMNS = ("description", "amount", "line_type", "lineType", "tax_rate", "taxRate", "meta")
 

@@ -27,6 +27,7 @@ from console.operation import (
     Planned,
     PlanRow,
     Progress,
+    StopToken,
     Target,
 )
 from console.runbooks import Runbook, Step
@@ -75,7 +76,7 @@ def rollback_row(number: int) -> PlanRow:
     if number % 3:
         return PlanRow(number, key, "restore", run, old)
     now = image(number, "199.99", HOSTILE)
-    return PlanRow(number, key, "conflict", old, run, now, "changed by someone since the run")
+    return PlanRow(number, key, "changed", old, run, now, "the line was changed since the run")
 
 
 class Gate:
@@ -99,6 +100,7 @@ class ChangeOperation(Operation):
     def __init__(self, stage: MemoryStage, command: Change, name: str = "upsert") -> None:
         self.name = name  # type: ignore[misc]
         self.command = command
+        self.stop = StopToken()
         self._stage = stage
         self._make = rollback_row if name == "rollback" else upsert_row
         self._rows = [self._make(number) for number in range(1, stage.size + 1)]
@@ -180,6 +182,7 @@ class CheckOperation(Operation):
 
     def __init__(self, stage: MemoryStage) -> None:
         self._stage = stage
+        self.stop = StopToken()
 
     def read(self) -> Iterator[Event]:
         findings = FINDINGS if self._stage.answer == "fail" else ()
@@ -259,6 +262,9 @@ class MemoryIncident:
     def decided(self, command: Command, decisions: Mapping[str, str]) -> Command:
         assert isinstance(command, Change)
         return replace(command, decisions=tuple(sorted(decisions.items())))
+
+    def undo(self, operation: Operation, outcome: Outcome) -> Command:
+        return operation.undo(outcome)
 
     def operation(self, command: Command) -> Operation:
         assert isinstance(command, Change)
