@@ -166,7 +166,7 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
         self.stage.close()
         self.exit(0)
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, _screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None of Textual's own: a screenshot would write customer data to the disk."""
         return ()
 

@@ -45,7 +45,7 @@ class ProgressScreen(ConsoleScreen):
     def body(self) -> Iterator[Any]:
         with VerticalScroll(id="panel"):
             yield Static(id="state")
-            bar = ProgressBar(show_eta=False, id="bar")
+            bar = ProgressBar(show_eta=False, id="meter")
             yield bar
             yield Fact("Phase", id="phase")
             yield Fact("Done", id="done")
@@ -75,7 +75,7 @@ class ProgressScreen(ConsoleScreen):
         self.query_one("#panel").border_title = present.label(view.title).plain
         word, style = STATES[view.state]
         self.query_one("#state", Static).update(present.label(word, style))
-        bar = self.query_one("#bar", ProgressBar)
+        bar = self.query_one("#meter", ProgressBar)
         bar.display = view.total is not None
         bar.update(total=view.total or 0, progress=min(view.done, view.total or 0))
         for name, said in _facts(view).items():
