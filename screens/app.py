@@ -23,6 +23,7 @@ from screens.flow import Flow
 from screens.home import HomeScreen
 from screens.messages import Advanced, Ended
 from screens.pace import View
+from screens.plan import PlanScreen
 from screens.ports import Case, Place, Stage
 from screens.progress import ProgressScreen
 from screens.questions import before_quit
@@ -108,9 +109,16 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
             return False
         self.running = self.last_view = View(job.title, job.verb)
         self.run_worker(self.runner.work, thread=True, group="runner", exit_on_error=False)
-        if watch and not isinstance(self.screen, ProgressScreen):
-            self.push_screen(ProgressScreen())
+        if watch:
+            self._watch_it()
         return True
+
+    def _watch_it(self) -> None:
+        if isinstance(self.screen, PlanScreen):
+            # The plan is used or replaced by this job; nobody goes back to it.
+            self.switch_screen(ProgressScreen())
+        elif not isinstance(self.screen, ProgressScreen):
+            self.push_screen(ProgressScreen())
 
     def on_advanced(self, message: Advanced) -> None:
         """Show the newest progress."""

@@ -100,7 +100,7 @@ class ChecklistScreen(ConsoleScreen):
     def body(self) -> Iterator[Any]:
         with Horizontal(id="columns"):
             lines = (Option(self._line(n)) for n, _ in enumerate(self.book.steps))
-            yield OptionList(*lines, id="steps")
+            yield OptionList(*lines, id="steps", markup=False)
             with VerticalScroll(id="panel"):
                 yield Static(id="standing")
                 for name, word in FACTS.items():

@@ -30,7 +30,7 @@ class ChooseScreen(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(present.label(self._title, "bold"), classes="title")
-            yield OptionList(*(Option(row) for row in self._rows))
+            yield OptionList(*(Option(row) for row in self._rows), markup=False)
             yield Static(present.label("⏎ chooses   esc cancels", present.QUIET), classes="foot")
 
     @on(OptionList.OptionSelected)

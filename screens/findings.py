@@ -16,7 +16,7 @@ from screens import present
 from screens.actions import bindings
 from screens.tabled import ALL, TabledScreen
 from screens.widgets.keyset_table import Column, KeysetTable, Row
-from screens.words import paragraph
+from screens.words import figures, paragraph
 
 SEVERITIES = ("error", "warning", "info")
 Source = Callable[[int, int], Sequence[Finding]]
@@ -43,12 +43,7 @@ class FindingsScreen(TabledScreen):
         head = [present.joined(present.answer(check.answer), present.label(check.name, "bold"))]
         if check.summary:
             head.append(present.label(check.summary))
-        if check.figures:
-            shown = [
-                present.joined(present.label(f"{name}:", present.QUIET), value)
-                for name, value in check.figures.items()
-            ]
-            head.append(present.joined(*shown, between="   "))
+        head += figures(check.figures)
         return cls(paragraph(*head), _listed(check.findings), len(check.findings))
 
     @classmethod
@@ -62,7 +57,7 @@ class FindingsScreen(TabledScreen):
         return cls(head, source, plan.finding_count)
 
     def body(self) -> Iterator[Any]:
-        yield Vertical(Static(self._head, id="head"), id="totals")
+        yield Vertical(Static(self._head, id="head", markup=False), id="totals")
         yield self.search_field()
         with Horizontal(id="columns"):
             yield KeysetTable(

@@ -42,7 +42,7 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
                 if self._intro:
                     yield Static(present.lines(self._intro), classes="note")
                 for field in self._fields:
-                    yield Static(self._caption(field), classes="caption")
+                    yield Static(self._caption(field), classes="caption", markup=False)
                     yield Input(value=field.value, id=f"field-{field.name}")
             yield Static(id="wrong")
             with Horizontal(classes="buttons"):

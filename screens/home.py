@@ -21,7 +21,7 @@ from screens.base import ConsoleScreen
 from screens.choose import ChooseScreen
 from screens.ports import Case, Place
 from screens.progress import ProgressScreen
-from screens.words import paragraph
+from screens.words import figures, paragraph
 
 NO_ENVIRONMENT = (
     "No environment is configured. Write one into ops-console.toml, or start the console "
@@ -41,7 +41,8 @@ class HomeScreen(ConsoleScreen):
     def body(self) -> Iterator[Any]:
         with Horizontal(id="columns"):
             with Vertical(id="left"):
-                books = OptionList(*(self._book(book) for book in RUNBOOKS), id="runbooks")
+                offered = (self._book(book) for book in RUNBOOKS)
+                books = OptionList(*offered, id="runbooks", markup=False)
                 books.border_title = "Runbooks"
                 yield books
                 cases = OptionList(id="cases")
@@ -158,5 +159,5 @@ def _check_lines(check: Check) -> Iterator[Content]:
         yield present.joined(present.severity(finding.severity), finding.message)
         if finding.next_step:
             yield present.label(f"  → {finding.next_step}", present.ACCENT)
-    for name, figure in check.figures.items():
-        yield present.joined(present.label(f"{name}:", present.QUIET), figure)
+    yield present.label("")
+    yield from figures(check.figures)

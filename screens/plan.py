@@ -47,7 +47,7 @@ class PlanScreen(TabledScreen):
         return self.work.plan
 
     def body(self) -> Iterator[Any]:
-        yield Vertical(Static(self._head(), id="head"), id="totals")
+        yield Vertical(Static(self._head(), id="head", markup=False), id="totals")
         yield self.search_field()
         with Horizontal(id="columns"):
             yield KeysetTable(*self.columns(), empty="No row of this kind.")

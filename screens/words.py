@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from textual.content import Content
 
@@ -22,6 +23,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "gone": ("∅", present.WARN),
     "clean": ("✓", present.GOOD),
 }
+FIGURES_A_LINE = 3
+_LONG = (Mapping, list, tuple)
 FIRST_COLUMNS = ("description", "amount", "line_type", "lineType", "tax_rate", "taxRate", "meta")
 
 
@@ -99,3 +102,32 @@ def counts(numbers: Mapping[str, int]) -> Content:
     """Kinds of row and how many of each."""
     parts = [present.joined(kind(name), present.count(number)) for name, number in numbers.items()]
     return present.joined(*parts, between="   ")
+
+
+def figures(numbers: Mapping[str, Any]) -> Iterator[Content]:
+    """The figures of a check: short ones side by side, tables and lists one line an entry."""
+    short = {name: value for name, value in numbers.items() if not isinstance(value, _LONG)}
+    names = list(short)
+    for start in range(0, len(names), FIGURES_A_LINE):
+        line = [_figure(name, short[name]) for name in names[start : start + FIGURES_A_LINE]]
+        yield present.joined(*line, between="   ")
+    for name, value in numbers.items():
+        if isinstance(value, _LONG) and value:
+            yield from _long_figure(name, value)
+
+
+def _figure(name: str, value: object) -> Content:
+    shown = "-" if value is None else value
+    return present.joined(present.label(f"{name.replace('_', ' ')}:", present.QUIET), shown)
+
+
+def _long_figure(name: str, value: Mapping[str, Any] | Sequence[Any]) -> Iterator[Content]:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            said = ", ".join(map(str, one)) if isinstance(one, list | tuple) else one
+            yield _figure(f"{name} {key}", said)
+    elif isinstance(value[0], Mapping):
+        for row in value:
+            yield present.joined(*(_figure(key, one) for key, one in row.items()), between="  ")
+    else:
+        yield _figure(name, ", ".join(map(str, value)))

@@ -178,7 +178,7 @@ _AFTER = (
         does="Counts the audit rows of the run per operation.",
         expected="One row per line: insert and update counts equal the run's.",
         stop_if="A count differs, or a row has no before-image.",
-        operation="verify",
+        operation="audit_trail",
     ),
     _step(
         "5.4",

@@ -20,7 +20,7 @@ class Fact(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static(present.label(self._word), classes="word")
-        yield Static(self._said or "", classes="said")
+        yield Static(self._said or "", classes="said", markup=False)
 
     def on_mount(self) -> None:
         self.display = self._said is not None
