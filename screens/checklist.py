@@ -13,40 +13,18 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from console.errors import ConsoleError
-from console.runbooks import Contact, Runbook, Step
-from screens import present
+from console.runbooks import Runbook, Step
+from screens import present, stepview
 from screens.actions import bindings
 from screens.base import ConsoleScreen
 from screens.findings import FindingsScreen
 from screens.form import FormScreen
 from screens.help import TextScreen
-from screens.ports import Field, Incident, Mark, Standing
+from screens.ports import Field, Incident, Mark
 from screens.progress import ProgressScreen
 from screens.results import plan_screen
 from screens.session import SessionScreen
 from screens.widgets.facts import Fact
-from screens.words import paragraph
-
-SIGNS: Mapping[Standing, tuple[str, str, str]] = {
-    "open": ("·", "open", present.QUIET),
-    "running": ("…", "running", present.ACCENT),
-    "planned": ("◇", "planned, not applied", present.ACCENT),
-    "done": ("✓", "done", present.GOOD),
-    "failed": ("✗", "failed", present.FAIL),
-    "stopped": ("!", "stopped, nothing was kept", present.WARN),
-    "in_doubt": ("?", "in doubt: settle it first", present.WARN),
-}
-FACTS = {
-    "evidence": "Evidence",
-    "only_if": "Only if",
-    "why": "Why",
-    "does": "Does",
-    "expected": "Expected",
-    "stop_if": "Stop if",
-    "tell": "Tell",
-}
-MIN_EVIDENCE = 3
-NO_EVIDENCE = "Say what shows that it was done; evidence is part of the record."
 
 
 class ChecklistScreen(ConsoleScreen):
@@ -103,7 +81,7 @@ class ChecklistScreen(ConsoleScreen):
             yield OptionList(*lines, id="steps", markup=False)
             with VerticalScroll(id="panel"):
                 yield Static(id="standing")
-                for name, word in FACTS.items():
+                for name, word in stepview.FACTS.items():
                     yield Fact(word, id=name)
 
     def ready(self) -> None:
@@ -132,13 +110,12 @@ class ChecklistScreen(ConsoleScreen):
             steps.highlighted = self.here
         self._show_step()
 
+    def _mark(self, step: Step) -> Mark:
+        return self._marks.get(step.id, Mark())
+
     def _line(self, index: int) -> Content:
         step = self.book.steps[index]
-        sign, _, style = SIGNS[self._marks.get(step.id, Mark()).standing]
-        pointer = present.label("▶" if index == self.here else " ", present.ACCENT)
-        title = present.label(step.title, present.QUIET if step.only_if else "")
-        section = present.label(f"{step.section:<3}", present.QUIET)
-        return present.joined(pointer, present.label(sign, style), section, title)
+        return stepview.line(step, self._mark(step), index == self.here)
 
     @on(OptionList.OptionHighlighted, "#steps")
     def _moved(self) -> None:
@@ -154,34 +131,12 @@ class ChecklistScreen(ConsoleScreen):
         panel.border_title = f"{step.section} {present.label(step.title).plain}"
         panel.border_subtitle = step.phase
         panel.scroll_to(0, 0, animate=False)
-        self.query_one("#standing", Static).update(self._standing(step))
-        for name, said in self._facts(step).items():
+        mark, here = self._mark(step), step is self.book.steps[self.here]
+        standing = stepview.standing(step, mark, here)
+        self.query_one("#standing", Static).update(standing)
+        for name, said in stepview.facts(step, mark).items():
             self.query_one(f"#{name}", Fact).show(said)
         self.refresh_actions()
-
-    def _standing(self, step: Step) -> Content:
-        mark = self._marks.get(step.id, Mark())
-        sign, word, style = SIGNS[mark.standing]
-        how = "automatic: ⏎ runs it" if step.kind == "automatic" else "by hand: ⏎ attests it"
-        here = "▶ you are here" if step is self.book.steps[self.here] else ""
-        lines = [present.joined(present.label(f"{sign} {word}", style), mark.at or "")]
-        if mark.summary:
-            lines.append(present.label(mark.summary))
-        how_and_here = (present.label(how, present.QUIET), present.label(here, present.ACCENT))
-        return paragraph(*lines, present.joined(*how_and_here, between="   "))
-
-    def _facts(self, step: Step) -> dict[str, Content | None]:
-        evidence = self._marks.get(step.id, Mark()).evidence
-        contacts = paragraph(*(present.label(_contact_line(c)) for c in step.contacts))
-        return {
-            "evidence": present.label(evidence) if evidence else None,
-            "only_if": present.label(step.only_if, present.WARN) if step.only_if else None,
-            "why": present.label(step.why),
-            "does": present.label(step.does),
-            "expected": present.label(step.expected, present.GOOD),
-            "stop_if": present.label(step.stop_if, present.FAIL),
-            "tell": contacts if step.contacts else None,
-        }
 
     def why_not_start(self) -> str:
         if self.step.kind == "attested":
@@ -210,19 +165,11 @@ class ChecklistScreen(ConsoleScreen):
             self._start(incident, self.step, {})
 
     def _ask(self, incident: Incident, step: Step, fields: list[Field]) -> None:
-        def wrong(values: Mapping[str, str]) -> str:
-            try:
-                incident.command(step, values)
-            except ConsoleError as error:
-                return f"{error.message} {error.next_step}".strip()
-            return ""
-
         def answered(values: Mapping[str, str] | None) -> None:
             if values is not None:
                 self._start(incident, step, values)
 
-        form = FormScreen(f"{step.section} {step.title}", fields, "Plan", wrong, step.does)
-        self.app.push_screen(form, answered)
+        self.app.push_screen(FormScreen.of_operation(step, fields, incident), answered)
 
     def _start(self, incident: Incident, step: Step, values: Mapping[str, str]) -> None:
         self.console.flow.start(incident, step, incident.command(step, values))
@@ -233,20 +180,11 @@ class ChecklistScreen(ConsoleScreen):
     def do_attest(self) -> None:
         step = self.step
 
-        def wrong(values: Mapping[str, str]) -> str:
-            short = len(values["evidence"]) < MIN_EVIDENCE
-            return (
-                "Say what shows that it was done; evidence is part of the record." if short else ""
-            )
-
         def answered(values: Mapping[str, str] | None) -> None:
             if values is not None:
                 self._attest(step, values["evidence"])
 
-        fields = [Field("evidence", "Evidence", hint=step.evidence)]
-        intro = f"Expected: {step.expected}\nStop if:  {step.stop_if}"
-        title = f"Attest {step.section} {step.title}"
-        self.app.push_screen(FormScreen(title, fields, "Attest", wrong, intro), answered)
+        self.app.push_screen(FormScreen.of_evidence(step), answered)
 
     def _attest(self, step: Step, evidence: str) -> None:
         try:
@@ -261,10 +199,8 @@ class ChecklistScreen(ConsoleScreen):
         self.app.push_screen(TextScreen(title, step.command_text))
 
     def do_contacts(self) -> None:
-        lines = [_contact_line(contact) for contact in self.book.contacts]
-        levels = [f"{e.level}: {e.criterion} → {e.action}" for e in self.book.escalation]
-        text = "\n".join(("Contacts", *lines, "", *levels, "", "Rules", *self.book.rules))
-        self.app.push_screen(TextScreen(f"{self.book.title}: contacts and rules", text))
+        title = f"{self.book.title}: contacts and rules"
+        self.app.push_screen(TextScreen(title, stepview.reference(self.book)))
 
     def why_not_show_findings(self) -> str:
         return "" if self.book.id in self.console.flow.checked else "no check has run yet"
@@ -311,11 +247,3 @@ class ChecklistScreen(ConsoleScreen):
 
     def do_back(self) -> None:
         self.app.switch_mode("home")
-
-
-def _contact(contact: Contact) -> str:
-    return f"{contact.who}: {contact.template}" if contact.template else contact.who
-
-
-def _contact_line(contact: Contact) -> str:
-    return f"{contact.channel}: {_contact(contact)}"

@@ -13,8 +13,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from console.errors import ConsoleError
+from console.runbooks import Step
 from screens import present
-from screens.ports import Field
+from screens.ports import Field, Incident
+
+MIN_EVIDENCE = 3
+NO_EVIDENCE = "Say what shows that it was done; evidence is part of the record."
+READING = ("verify", "audit_trail", "duplicates")
 
 Check = Callable[[Mapping[str, str]], str]
 """Says in one sentence what is wrong with the values, or nothing."""
@@ -34,6 +40,31 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         self._verb = verb
         self._check = check
         self._intro = intro
+
+    @classmethod
+    def of_operation(cls, step: Step, fields: Sequence[Field], incident: Incident) -> FormScreen:
+        """What a step's operation has to be told; wrong values are said by its command."""
+
+        def wrong(values: Mapping[str, str]) -> str:
+            try:
+                incident.command(step, values)
+            except ConsoleError as error:
+                return f"{error.message} {error.next_step}".strip()
+            return ""
+
+        verb = "Check" if step.operation in READING else "Plan"
+        return cls(f"{step.section} {step.title}", fields, verb, wrong, step.does)
+
+    @classmethod
+    def of_evidence(cls, step: Step) -> FormScreen:
+        """The evidence of a step done by hand; without it the step is not done."""
+
+        def wrong(values: Mapping[str, str]) -> str:
+            return NO_EVIDENCE if len(values["evidence"]) < MIN_EVIDENCE else ""
+
+        intro = f"Expected: {step.expected}\nStop if:  {step.stop_if}"
+        fields = [Field("evidence", "Evidence", hint=step.evidence)]
+        return cls(f"Attest {step.section} {step.title}", fields, "Attest", wrong, intro)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from console.errors import BadInput
 from console.operation import (
@@ -24,10 +24,10 @@ from console.operation import (
 from console.runbooks import Runbook, Step
 from console.session.chain import read, verify
 from console.session.guard import propose_retry, propose_run_id, run_id_valid
-from console.session.record import Record
 from console.session.session import Session
-from console.session.state import SessionState, StepState, Verdict
-from screens.ports import Entry, Field, Mark, Standing, Verb
+from console.session.state import SessionState, Verdict
+from screens import logview
+from screens.ports import Entry, Field, Mark, Verb
 
 if TYPE_CHECKING:
     from console.desk import Desk
@@ -71,18 +71,10 @@ class SessionIncident:
         self._session.leave()
 
     def marks(self) -> Mapping[str, Mark]:
-        state = self.state
-        found = {name: _mark(step) for name, step in state.steps.items()}
-        for intent in state.pending.values():
-            if intent.step is not None:
-                doubt = intent.verb == "apply"
-                standing: Standing = "in_doubt" if doubt else "running"
-                said = f"run {intent.run_id}" if doubt else intent.verb
-                found[intent.step] = Mark(standing, said, intent.at)
-        return found
+        return logview.marks(self.state)
 
     def entries(self) -> Sequence[Entry]:
-        return [_entry(record) for record in read(self._session.path)]
+        return [logview.entry(record) for record in read(self._session.path)]
 
     def verify_log(self) -> Check:
         result = verify(self._session.path)
@@ -249,45 +241,3 @@ class SessionIncident:
 
 def _of(decisions: Mapping[str, str], decision: str) -> set[str]:
     return {key for key, decided in decisions.items() if decided == decision}
-
-
-def _mark(step: StepState) -> Mark:
-    standing: Standing = "done"
-    if step.status in ("failed", "open"):
-        standing = "failed" if step.status == "failed" else "open"
-    elif step.answer == "planned":
-        standing = "planned"
-    evidence = step.evidence if step.status in ("attested", "skipped") else ""
-    said = step.status if evidence else " ".join(filter(None, (step.answer, step.evidence)))
-    return Mark(standing, said, step.at, evidence)
-
-
-def _entry(record: Record) -> Entry:
-    data = record.data
-    return Entry(
-        seq=record.seq,
-        at=record.at,
-        kind=record.kind,
-        step=str(data.get("step") or ""),
-        text=" ".join(_said(record.kind, data)),
-        hash=record.hash,
-    )
-
-
-def _said(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
-    match kind:
-        case "event":
-            yield str(data["type"])
-            yield from _event_words(data["event"])
-        case "intent" | "outcome":
-            yield from (str(data[name]) for name in ("verb", "operation", "run_id") if data[name])
-            yield from (str(data[name]) for name in ("verdict", "message") if data.get(name))
-        case _:
-            yield from (f"{name}={value}" for name, value in data.items() if value)
-
-
-def _event_words(event: Mapping[str, Any]) -> Iterator[str]:
-    inner = event.get("plan") or event.get("check") or event.get("outcome") or event
-    for name in ("token", "answer", "summary", "run_id", "counts", "money", "pid", "seconds"):
-        if inner.get(name):
-            yield f"{name}={inner[name]}"

@@ -78,9 +78,6 @@ class Incident(Protocol):
     def runbook(self) -> Runbook: ...
     @property
     def environment(self) -> str: ...
-    @property
-    def outcome(self) -> Outcome | None:
-        """What the last applied plan of this incident did."""
 
     def marks(self) -> Mapping[str, Mark]:
         """Where the steps stand, by step id; a missing one is open."""

@@ -226,7 +226,6 @@ class MemoryIncident:
     runbook: Runbook
     environment: str
     id: str = "20260208-021409-billing"
-    outcome: Outcome | None = None
     marked: dict[str, Mark] = field(default_factory=dict)
     log: list[Entry] = field(default_factory=list)
 
