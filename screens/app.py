@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from console.errors import ConsoleError
 from console.operation import Check, Target
 from console.runbooks import RUNBOOKS, runbook
 from screens.checklist import ChecklistScreen
-from screens.confirm import ConfirmScreen
+from screens.confirm import DWELL_SECONDS, ConfirmScreen
 from screens.crash import QuietCrash
 from screens.filter import FilteredOutput
 from screens.flow import Flow
@@ -56,11 +57,19 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
     trouble: reactive[str] = reactive("")
     running: reactive[View | None] = reactive(None)
 
-    def __init__(self, stage: Stage, start: str = "home") -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        start: str = "home",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        dwell: float = DWELL_SECONDS,
+    ) -> None:
         super().__init__()
         self.stage = stage
         self.flow = Flow(self)
-        self.runner = Runner(self)
+        self.runner = Runner(self, clock)
+        self.dwell = dwell
         self.last_view: View | None = None
         self._start = start
         self._leaving = False
@@ -160,7 +169,8 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
         if self.running is None:
             self.leave()
         else:
-            self.push_screen(ConfirmScreen(before_quit(self.running.title)), self._quit_answered)
+            question = before_quit(self.running.title)
+            self.push_screen(ConfirmScreen(question, self.dwell), self._quit_answered)
 
     def _quit_answered(self, yes: bool | None) -> None:
         if yes and self.runner.busy:

@@ -149,13 +149,15 @@ class Flow:
         if plan is None:
             return
         question = before_apply(plan)
-        self._app.push_screen(ConfirmScreen(question), partial(self._answered, task))
+        self._app.push_screen(
+            ConfirmScreen(question, self._app.dwell), partial(self._answered, task)
+        )
 
     def _answered(self, task: Task, yes: bool | None) -> None:
         if yes:
             self._run(replace(task, verb="apply"))
 
-    def _run(self, task: Task) -> bool:
+    def _run(self, task: Task, watch: bool = True) -> bool:
         incident = task.incident
         job = Job(
             title=f"{VERB_WORDS[task.verb]}: {task.step.title}",
@@ -165,7 +167,7 @@ class Flow:
             waits_for=partial(self._app.stage.waits_for, incident.environment),
             key=task,
         )
-        return self._app.run_job(job)
+        return self._app.run_job(job, watch)
 
     def settle(self, incident: Incident) -> None:
         """Find out what became of the run in doubt."""
@@ -198,7 +200,8 @@ class Flow:
         self.planned.pop(runbook, None)
         if task.outcome is not None:
             self.applied[runbook] = task
-            self._run(replace(task, verb="verify"))
+            # Whoever has left the progress meanwhile is not called back.
+            self._run(replace(task, verb="verify"), watch=False)
 
     def _keep(self, kept: dict[str, Task], runbook: str, task: Task) -> None:
         before = kept.get(runbook)

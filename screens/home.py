@@ -72,7 +72,9 @@ class HomeScreen(ConsoleScreen):
         options = self.query_one("#cases", OptionList)
         options.clear_options()
         options.add_options([Option(self._case(case), id=case.id) for case in self._cases])
-        if not self._cases:
+        if self._cases:
+            options.highlighted = 0
+        else:
             words = present.label("None. Every session is closed.", present.QUIET)
             options.add_option(Option(words, disabled=True))
 

@@ -42,6 +42,12 @@ class ProgressScreen(ConsoleScreen):
         *bindings("open", "cancel", "copy", "back", "help", "quit")
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._composed = False
+        # A short operation may have ended before there was a widget to show it.
+        self._late: Ending | None = None
+
     def body(self) -> Iterator[Any]:
         with VerticalScroll(id="panel"):
             yield Static(id="state")
@@ -60,15 +66,19 @@ class ProgressScreen(ConsoleScreen):
             yield Static(id="result")
 
     def ready(self) -> None:
+        self._composed = True
         self.query_one("#panel", VerticalScroll).focus()
         self.watch(self.app, "running", self._show)
         self._show()
-        if self.console.running is None and self.console.flow.ending is not None:
-            self.show_ending(self.console.flow.ending)
+        ending = self.console.flow.ending
+        if self.console.running is None and ending is not None:
+            self.show_ending(ending)
+        if self._late is not None:
+            self.ended(self._late)
 
     def _show(self) -> None:
         view = self.console.running or self.console.last_view
-        if view is not None and self.is_mounted:
+        if view is not None and self._composed:
             self._show_view(view)
 
     def _show_view(self, view: View) -> None:
@@ -88,7 +98,9 @@ class ProgressScreen(ConsoleScreen):
 
     def ended(self, ending: Ending) -> None:
         """A task ended while this screen is in front: show it, or go where it leads."""
-        self._show()
+        if not self._composed:
+            self._late = ending
+            return
         self.show_ending(ending)
         if ending.error is None and ending.job.verb in ("plan", "read"):
             self.do_open()

@@ -48,7 +48,7 @@ Fetch = Callable[[int, int], Sequence[Row]]
 """Rows with a number above the first argument, at most as many as the second says."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Source:
     fetch: Fetch
     total: int | None
@@ -224,11 +224,13 @@ class KeysetTable(ScrollView, can_focus=True):
         source = self._source
         if source is None or source.total is not None:
             return
-        self._known = max(self._known, number * PAGE + len(rows))
+        end = number * PAGE + len(rows)
         if len(rows) < PAGE:
-            self._source = _Source(source.fetch, self._known, source.dense)
-        elif self._known == (number + 1) * PAGE:
-            self._known += 1  # one more to scroll to, which reads on
+            # Pages in flight belong to the same source; its identity must stay.
+            source.total = self._known = end
+            self.cursor = self.validate_cursor(self.cursor)
+        else:
+            self._known = max(self._known, end + 1)  # one more to scroll to, which reads on
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

@@ -18,7 +18,7 @@ from screens.rollback import RollbackScreen
 from screens.session import SessionScreen
 from screens.wiring import Wiring
 from tests.database.conftest import Database
-from tests.journeys.driving import confirm, fill, go_to, on_screen, settled, until
+from tests.pilot.driving import confirm, fill, go_to, on_screen, settled, until
 
 LINES = "SELECT * FROM invoice_lines ORDER BY id"
 

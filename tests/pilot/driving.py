@@ -64,3 +64,18 @@ async def confirm(pilot: Pilot[int]) -> None:
     assert isinstance(dialog, ConfirmScreen)
     await until(pilot, lambda: dialog.armed, "the dwell")
     await pilot.press("y")
+
+
+async def run_step(pilot: Pilot[int], section: str) -> None:
+    """Start a step of the checklist in front and wait for what it leads to."""
+    await settled(pilot)
+    await go_to(pilot, section)
+    await pilot.press("enter")
+    await settled(pilot)
+
+
+async def to_plan(pilot: Pilot[int]) -> None:
+    """Go on to the upsert's plan, with a run id filled in."""
+    await run_step(pilot, "3")
+    await fill(pilot, run_id="manual-20260208-fix42")
+    await settled(pilot)
