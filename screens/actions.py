@@ -46,6 +46,7 @@ _TABLE: Final = (
     Action("severity", "v", "Severity", "Show only one severity, one after the other"),
     Action("cancel", "x", "Cancel", "Stop what is running; it is rolled back", danger=True),
     Action("verify", "v", "Verify", "Check the chain of the session log"),
+    Action("end", "e", "End", "Close this session for good; it is not gone on with"),
     Action("keep", "k", "Keep", "Keep the current value of this row"),
     Action("restore", "r", "Restore", "Put the old value back over the current one", danger=True),
     Action("replan", "d", "Decide", "Plan again with these decisions"),

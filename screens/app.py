@@ -160,9 +160,17 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
 
     def resume(self, case: Case) -> None:
         """Go on with a session from where its log ends."""
-        incident = self.stage.resume(case.id)
-        self.flow.opened(incident)
-        self.switch_mode(runbook(case.runbook).id)
+        book = runbook(case.runbook)
+        begun = self.flow.incident(book)
+        place = next(place for place in self.stage.places() if place.name == case.environment)
+        if place != self.place:
+            # Banner, preflight and session must speak of the same server.
+            self.choose(place)
+        elif begun is not None and begun.id == case.id:
+            self.switch_mode(book.id)
+            return
+        self.flow.opened(self.stage.resume(case.id))
+        self.switch_mode(book.id)
 
     def ask_to_quit(self) -> None:
         """Leave at once when nothing runs, else ask."""

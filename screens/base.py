@@ -59,6 +59,7 @@ class ConsoleScreen(Screen[None]):
         self.watch(self.app, "target", self._show_target)
         self.watch(self.app, "running", self.refresh_actions)
         self.ready()
+        self.call_after_refresh(self.refresh_actions)
 
     def ready(self) -> None:
         """Called once when the widgets are there."""

@@ -110,6 +110,12 @@ class Flow:
         for kept in (self.planned, self.checked, self.applied):
             kept.pop(incident.runbook.id, None)
 
+    def close(self, incident: Incident) -> None:
+        """End a session for good; raises `ConsoleError` when that is refused."""
+        incident.close()
+        self.opened(incident)
+        del self._incidents[incident.runbook.id]
+
     def require(self, runbook: Runbook) -> Incident:
         """The incident of a runbook, begun when there is none."""
         found = self.incident(runbook)

@@ -114,6 +114,9 @@ class HomeScreen(ConsoleScreen):
             self._resume(next(case for case in self._cases if case.id == chosen))
 
     def _resume(self, case: Case) -> None:
+        if reason := self.why_not_start_work():
+            self.say(f"Go on: {reason}", "warning")
+            return
         try:
             self.console.resume(case)
         except ConsoleError as error:

@@ -32,6 +32,7 @@ from screens.ports import Entry, Field, Mark, Verb
 if TYPE_CHECKING:
     from console.desk import Desk
 
+OPERATIONS = ("duplicates", "upsert", "verify", "audit_trail", "rollback")
 SETTLED: Mapping[str, Verdict] = {"applied": "APPLIED", "abandoned": "NOT APPLIED"}
 WORDS: Mapping[Verdict, str] = {
     "APPLIED": "committed",
@@ -69,6 +70,9 @@ class SessionIncident:
     def leave(self) -> None:
         """Stop working without ending the session."""
         self._session.leave()
+
+    def close(self) -> None:
+        self._session.close()
 
     def marks(self) -> Mapping[str, Mark]:
         return logview.marks(self.state)

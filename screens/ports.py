@@ -84,6 +84,9 @@ class Incident(Protocol):
 
     def entries(self) -> Sequence[Entry]: ...
     def verify_log(self) -> Check: ...
+    def close(self) -> None:
+        """End the session for good; refused while a run is in doubt."""
+
     def attest(self, step: Step, evidence: str) -> None: ...
     def fields(self, step: Step) -> Sequence[Field]:
         """What the step's operation has to be told; empty when nothing."""

@@ -32,6 +32,16 @@ def before_apply(plan: Plan) -> Question:
     return Question(f"Apply: {plan.title}?", lines, "Apply", target.kind, token)
 
 
+def before_end(session: str) -> Question:
+    """A closed session stays readable, and is never gone on with."""
+    lines = (
+        ("Session", session),
+        ("Ends", "its log is closed; it can be read and verified, not gone on with"),
+        ("Undo", "none; a new session can be begun at any time"),
+    )
+    return Question("End this session?", lines, "End", "quit")
+
+
 def before_quit(running: str) -> Question:
     """Leaving while something runs means that it is stopped and rolled back first."""
     lines = (

@@ -14,7 +14,9 @@ from textual.widgets import Static
 from console.errors import ConsoleError
 from screens import present
 from screens.actions import bindings
+from screens.confirm import ConfirmScreen
 from screens.ports import Entry, Incident
+from screens.questions import before_end
 from screens.tabled import TabledScreen
 from screens.widgets.keyset_table import Column, KeysetTable, Row
 from screens.words import paragraph
@@ -26,7 +28,7 @@ class SessionScreen(TabledScreen):
     TITLE_WORD = "Session"
     EXPORT_NAME = "session"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("verify", "search", "copy", "export", "back", "help", "quit")
+        *bindings("verify", "end", "search", "copy", "export", "back", "help", "quit")
     ]
 
     def __init__(self, incident: Incident) -> None:
@@ -77,6 +79,23 @@ class SessionScreen(TabledScreen):
         else:
             self._verdict = present.joined(present.answer(check.answer), check.summary)
         self.reload()
+
+    def why_not_end(self) -> str:
+        return self.why_not_start_work()
+
+    def do_end(self) -> None:
+        dialog = ConfirmScreen(before_end(self._incident.id), self.console.dwell)
+        self.app.push_screen(dialog, self._ended)
+
+    def _ended(self, yes: bool | None) -> None:
+        if not yes:
+            return
+        try:
+            self.console.flow.close(self._incident)
+        except ConsoleError as error:
+            self.say(f"{error.message} {error.next_step}", "error")
+        else:
+            self.app.pop_screen()
 
     def on_keyset_table_moved(self, message: KeysetTable.Moved) -> None:
         text = paragraph(*_details(message.row.value)) if message.row else ""

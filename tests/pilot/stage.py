@@ -243,6 +243,9 @@ class MemoryIncident:
     def verify_log(self) -> Check:
         return Check("Session log", "pass", f"{len(self.log)} records, the chain holds")
 
+    def close(self) -> None:
+        self.note("closed", "", "")
+
     def attest(self, step: Step, evidence: str) -> None:
         self.note("attested", step.id, evidence)
         self.marked[step.id] = Mark("done", "attested by tester", NOW, evidence)
@@ -351,7 +354,8 @@ class MemoryStage:
     def resume(self, case_id: str) -> MemoryIncident:
         from console.runbooks import BILLING
 
-        incident = self.begin(BILLING, "demo")
+        incident = self.begin(BILLING, next(c.environment for c in self.held if c.id == case_id))
+        incident.id = case_id
         incident.marked["billing.1.1"] = Mark("done", "attested", NOW, "backup_1.dump, 2 GB")
         return incident
 

@@ -130,6 +130,24 @@ class TestHome:
             assert isinstance(app.screen, ChecklistScreen)
             assert app.screen.here == 1
 
+    async def test_the_environment_follows_the_session(
+        self, make_app: MakeApp, stage: MemoryStage
+    ) -> None:
+        """A session of another environment takes the banner with it: one screen, one server."""
+        stage.extra_places = (Place("live", "production"),)
+        stage.held = [Case("20260208-021409-x", "billing", "live", NOW, "at step 1.1")]
+        app = make_app("home")
+        async with app.run_test() as pilot:
+            await settled(pilot)
+            app.screen.query_one("#cases", OptionList).focus()
+            await pilot.press("enter")
+            await on_screen(pilot, ChecklistScreen)
+            await settled(pilot)
+            assert app.place is not None
+            assert app.place.name == "live"
+            assert "PRODUCTION" in text_of(app.screen, "#banner-kind")
+            assert app.flow.incident(app.screen.book).environment == "live"  # type: ignore[attr-defined, union-attr]
+
 
 class TestChecklist:
     async def test_evidence_is_mandatory(self, make_app: MakeApp, stage: MemoryStage) -> None:
@@ -523,6 +541,21 @@ class TestSession:
             assert "the chain holds" in text_of(app.screen, "#head")
             kinds = [row.value.kind for row in app.screen.query_one(KeysetTable).rows_in_view]
             assert kinds == ["started", "intent", "outcome"]
+
+    async def test_ending_a_session_asks_and_begins_anew(
+        self, make_app: MakeApp, stage: MemoryStage
+    ) -> None:
+        """After the end the runbook has no session; the next step begins another."""
+        app = make_app()
+        async with app.run_test() as pilot:
+            await to_plan(pilot)
+            await pilot.press("escape", "s")
+            await on_screen(pilot, SessionScreen)
+            await pilot.press("e")
+            await confirm(pilot)
+            await on_screen(pilot, ChecklistScreen)
+            assert stage.begun[0].log[-1].kind == "closed"
+            assert app.screen.why_not("session") != ""  # type: ignore[attr-defined]
 
 
 async def test_ten_thousand_progress_messages_leave_the_keys_alive(
