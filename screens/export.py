@@ -1,0 +1,29 @@
+"""Writes what is in view to a CSV file that no spreadsheet takes for formulas."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from console.errors import CouldNotRun
+from console.export import csv_cell
+
+
+def write_csv(
+    folder: Path, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> Path:
+    """Write a new file of mode 0600 and return its path."""
+    path = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            writer.writerows([csv_cell(value) for value in row] for row in rows)
+    except OSError as error:
+        raise CouldNotRun(f"{path} cannot be written: {error.strerror}.") from None
+    return path

@@ -1,0 +1,174 @@
+"""A rollback before it is applied: clean, changed since, gone, and each conflict three ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+
+from console.operation import PlanRow
+from screens import present
+from screens.actions import bindings
+from screens.plan import PlanScreen
+from screens.widgets.keyset_table import Column
+from screens.words import change, changed, columns_of, kind
+
+if TYPE_CHECKING:
+    from screens.flow import Task
+
+DECIDED = ("delete", "restore", "insert")
+CONFLICTS = frozenset({"changed", "gone"})
+LONG = 24
+
+
+class RollbackScreen(PlanScreen):
+    """The plan of an undo; each conflict is decided here, one by one, then planned again."""
+
+    TITLE_WORD = "Rollback"
+    EXPORT_NAME = "rollback"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(
+            "apply",
+            "keep",
+            "restore",
+            "next_conflict",
+            "replan",
+            "kinds",
+            "search",
+            "show_findings",
+            "copy",
+            "export",
+            "back",
+            "help",
+            "quit",
+        )
+    ]
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.decisions: dict[str, str] = {}
+
+    def columns(self) -> Sequence[Column]:
+        return (
+            Column("Row", 7, right=True),
+            Column("Kind", 10),
+            Column("Decision", 9),
+            Column("Change"),
+        )
+
+    def cells(self, row: PlanRow) -> tuple[Content, ...]:
+        decided = self.decisions.get(row.key, "")
+        return (
+            present.count(row.number),
+            kind(row.operation),
+            present.label(decided, "bold"),
+            change(row),
+        )
+
+    def details(self, row: PlanRow) -> Iterator[Content]:
+        if row.operation in DECIDED:
+            yield from super().details(row)
+            return
+        yield present.joined(kind(row.operation), present.identifier(row.key))
+        if row.reason:
+            yield present.label(row.reason, present.WARN)
+        yield from three_ways(row)
+        decided = self.decisions.get(row.key)
+        asked = (
+            "k keeps the current value, r restores the old" if row.operation in CONFLICTS else ""
+        )
+        yield present.label(f"decided: {decided}" if decided else asked, present.ACCENT)
+
+    def kinds(self) -> Sequence[str]:
+        """The classes of rows; what is written as planned is clean."""
+        return [*(name for name in super().kinds() if name not in DECIDED), "clean"]
+
+    def reload(self) -> None:
+        fetch = partial(self.fetch, (self.kind,) if self.kind else (), self.search)
+        whole = not self.kind and not self.search
+        self.table.border_title = f"Rows: {self.kind or 'all kinds'}"
+        total = sum(self.plan.counts.values()) if whole else None
+        self.table.show(fetch, total=total, dense=whole)
+
+    @property
+    def here(self) -> PlanRow | None:
+        """The row under the cursor."""
+        return self.row.value if self.row else None
+
+    def why_not_keep(self) -> str:
+        if self.here is None or self.here.operation in (*DECIDED, *CONFLICTS):
+            return "" if self.here else "no row is selected"
+        return "this row is left as it is anyway"
+
+    def why_not_restore(self) -> str:
+        if self.here is None:
+            return "no row is selected"
+        if self.here.operation in DECIDED:
+            return "it is undone as planned" if self.here.key not in self.decisions else ""
+        return "" if self.here.operation in CONFLICTS else f"protected: {self.here.reason}"
+
+    def do_keep(self) -> None:
+        self._decide("keep")
+
+    def do_restore(self) -> None:
+        self._decide("restore")
+
+    def _decide(self, decision: str) -> None:
+        row = self.here
+        if row is None:
+            return
+        self.decisions[row.key] = decision
+        self.table.put(self.cells(row))
+        self.query_one("#panel").border_subtitle = f"{len(self.decisions)} decided"
+        self.table.cursor += 1
+        self.refresh_actions()
+
+    def why_not_next_conflict(self) -> str:
+        found = CONFLICTS & self.plan.counts.keys()
+        return "" if found else "the plan has no conflict to decide"
+
+    def do_next_conflict(self) -> None:
+        order = [name for name in self.kinds() if name in CONFLICTS]
+        if self.kind not in order:
+            self.kind = order[0]
+            self.reload()
+        elif self.table.cursor + 1 < self.table.known:
+            self.table.cursor += 1
+        else:
+            self.kind = order[(order.index(self.kind) + 1) % len(order)]
+            self.reload()
+
+    def why_not_replan(self) -> str:
+        return self.why_not_start_work() if self.decisions else "nothing is decided yet"
+
+    def do_replan(self) -> None:
+        task = self.work
+        command = task.incident.decided(task.command, self.decisions)
+        self.console.flow.start(task.incident, task.step, command)
+
+    def why_not_apply(self) -> str:
+        if self.decisions:
+            return "the decisions are not in this plan; d plans again with them"
+        return super().why_not_apply()
+
+
+def three_ways(row: PlanRow) -> Iterator[Content]:
+    """Old, the run's and the current value of every column in which they differ."""
+    old, run, now = row.before, row.after, row.current
+    names = {*changed(old, run), *changed(run, now)}
+    for name in (n for n in columns_of(old, run, now) if n in names):
+        shown = [
+            present.joined(
+                present.label(word, present.QUIET),
+                present.plain(image.get(name)) if image else present.label("(no row)"),
+            )
+            for word, image in (("old", old), ("run", run), ("now", now))
+        ]
+        yield present.label(name, "bold")
+        if max(part.cell_length for part in shown) <= LONG:
+            yield present.joined("", *shown, between="  ")
+        else:
+            yield from (present.joined("", part, between="  ") for part in shown)

@@ -1,0 +1,334 @@
+"""A table over rows that live elsewhere: only pages in view are read, in a thread, by key."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+
+from console.errors import ConsoleError
+from screens import present
+
+PAGE = 100
+KEPT_PAGES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; one of width 0 takes what is left."""
+
+    label: str
+    width: int = 0
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row to show: its number in the source, its cells, and the value behind it."""
+
+    number: int
+    cells: tuple[Content, ...]
+    value: Any = None
+
+
+Fetch = Callable[[int, int], Sequence[Row]]
+"""Rows with a number above the first argument, at most as many as the second says."""
+
+
+@dataclass(slots=True, eq=False)
+class _Source:
+    fetch: Fetch
+    total: int | None
+    dense: bool
+
+
+class KeysetTable(ScrollView, can_focus=True):
+    """A table of any length; `total` None means that it is not counted yet.
+
+    `dense` promises that the rows are numbered 1, 2, 3 ..., so that a jump needs no walk.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "keyset-table--header",
+        "keyset-table--cursor",
+        "keyset-table--blurred",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "jump(0)", "First", show=False),
+        Binding("end", "jump(-1)", "Last", show=False),
+        Binding("enter", "select", "Select", show=False),
+    ]
+
+    cursor: reactive[int] = reactive(0)
+
+    class Moved(Message):
+        """The cursor stands on another row; None while it is being read."""
+
+        def __init__(self, row: Row | None) -> None:
+            super().__init__()
+            self.row = row
+
+    class Selected(Message):
+        """The row under the cursor was chosen."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    class PagesRead(Message):
+        """Pages arrived, or could not be read."""
+
+        def __init__(self, source: object, pages: dict[int, Sequence[Row]], error: str) -> None:
+            super().__init__()
+            self.source = source
+            self.pages = pages
+            self.error = error
+
+    def __init__(self, *columns: Column, empty: str = "Nothing to show.", id: str = "rows") -> None:
+        super().__init__(id=id)
+        self._columns = columns
+        self._empty = empty
+        self._source: _Source | None = None
+        self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
+        self._anchors: dict[int, int] = {0: 0}
+        self._known = 0
+        self._reading = False
+        self.error = ""
+
+    @property
+    def known(self) -> int:
+        """Rows that are counted or read so far."""
+        return self._known
+
+    @property
+    def complete(self) -> bool:
+        """Whether `known` is the true number of rows."""
+        return self._source is not None and self._source.total is not None
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor, when it has been read."""
+        return self._row_at(self.cursor)
+
+    @property
+    def rows_in_view(self) -> list[Row]:
+        """The rows on the screen that have been read."""
+        first = self.scroll_offset.y
+        found = (self._row_at(index) for index in range(first, first + self._height))
+        return [row for row in found if row is not None]
+
+    def show(self, fetch: Fetch, *, total: int | None, dense: bool = False) -> None:
+        """Show another source from its beginning."""
+        self._source = _Source(fetch, total, dense)
+        self._pages.clear()
+        self._anchors = {0: 0}
+        self._known = total or 0
+        self._reading = False
+        self.error = ""
+        self.cursor = 0
+        self._resize()
+        self.scroll_to(0, 0, animate=False)
+        self._read()
+
+    def put(self, cells: tuple[Content, ...]) -> None:
+        """Show other cells for the row under the cursor."""
+        row, page = self.row, self._pages.get(self.cursor // PAGE)
+        if row is not None and page is not None:
+            rows = list(page)
+            rows[self.cursor % PAGE] = Row(row.number, cells, row.value)
+            self._pages[self.cursor // PAGE] = rows
+            self.refresh()
+
+    @property
+    def _height(self) -> int:
+        return max(self.scrollable_content_region.height - 1, 1)
+
+    def _row_at(self, index: int) -> Row | None:
+        page = self._pages.get(index // PAGE)
+        place = index % PAGE
+        return page[place] if page is not None and place < len(page) else None
+
+    def _resize(self) -> None:
+        self.virtual_size = Size(self.scrollable_content_region.width, self._known + 1)
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self._resize()
+        self._read()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._read()
+
+    def _wanted(self) -> list[int]:
+        first = self.scroll_offset.y
+        last = min(first + self._height, max(self._known - 1, 0))
+        return [n for n in range(first // PAGE, last // PAGE + 1) if n not in self._pages]
+
+    def _read(self) -> None:
+        source = self._source
+        if source is None or self._reading or self.error or not (wanted := self._wanted()):
+            return
+        self._reading = True
+        anchors = {n: n * PAGE for n in wanted} if source.dense else dict(self._anchors)
+        read = partial(self._read_pages, source, wanted, anchors)
+        self.run_worker(read, thread=True, group="pages", exit_on_error=False)
+
+    def _read_pages(self, source: _Source, wanted: list[int], anchors: dict[int, int]) -> None:
+        pages: dict[int, Sequence[Row]] = {}
+        error = ""
+        try:
+            for number in wanted:
+                pages |= _walk(source.fetch, number, anchors)
+        except ConsoleError as problem:
+            error = problem.message
+        self.post_message(self.PagesRead(source, pages, error))
+
+    def on_keyset_table_pages_read(self, message: PagesRead) -> None:
+        message.stop()
+        if message.source is not self._source:
+            return
+        self._reading = False
+        self.error = message.error
+        before = self.row
+        for number, rows in sorted(message.pages.items()):
+            self._keep(number, rows)
+        self._resize()
+        if self.row is not before or not self._known:
+            self.post_message(self.Moved(self.row))
+        self._read()
+
+    def _keep(self, number: int, rows: Sequence[Row]) -> None:
+        self._pages[number] = rows
+        while len(self._pages) > KEPT_PAGES:
+            self._pages.popitem(last=False)
+        if rows:
+            self._anchors[number + 1] = rows[-1].number
+        source = self._source
+        if source is None or source.total is not None:
+            return
+        end = number * PAGE + len(rows)
+        if len(rows) < PAGE:
+            # Pages in flight belong to the same source; its identity must stay.
+            source.total = self._known = end
+            self.cursor = self.validate_cursor(self.cursor)
+        else:
+            self._known = max(self._known, end + 1)  # one more to scroll to, which reads on
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        if y == 0:
+            cells = tuple(present.label(column.label) for column in self._columns)
+            return self._strip(cells, width, "keyset-table--header")
+        index = self.scroll_offset.y + y - 1
+        row = self._row_at(index)
+        if row is not None:
+            return self._strip(row.cells, width, self._style_of(index))
+        return self._strip((self._note(index),), width, "")
+
+    def _note(self, index: int) -> Content:
+        if index == self.scroll_offset.y and self.error:
+            return present.label(self.error, present.FAIL)
+        if self._known == 0 and index == 0:
+            return present.label("" if self._reading else self._empty, present.QUIET)
+        return present.label("…" if index < self._known else "", present.QUIET)
+
+    def _style_of(self, index: int) -> str:
+        if index != self.cursor:
+            return ""
+        return "keyset-table--cursor" if self.has_focus else "keyset-table--blurred"
+
+    def _strip(self, cells: tuple[Content, ...], width: int, part: str) -> Strip:
+        style = self.get_visual_style(part) if part else self.visual_style
+        widths = self._widths(width) if len(cells) > 1 else [width - 1]
+        shown = present.joined("", *map(_fitted, cells, widths, self._columns), between=" ")
+        parts = shown.truncate(width, pad=True).render(style, "", parse_style=self._resolve)
+        return Strip([Segment(text, each.rich_style) for text, each in parts], width)
+
+    def _resolve(self, style: str | Style) -> Style:
+        return Style.parse(style, self.app.theme_variables) if isinstance(style, str) else style
+
+    def _widths(self, width: int) -> list[int]:
+        fixed = sum(column.width + 1 for column in self._columns) + 1
+        flexible = sum(1 for column in self._columns if not column.width) or 1
+        left = max((width - fixed) // flexible, 4)
+        return [column.width or left for column in self._columns]
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        if old != new:
+            self._reveal()
+            self.refresh()
+            self.post_message(self.Moved(self.row))
+
+    def _reveal(self) -> None:
+        top = self.scroll_offset.y
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False)
+        elif self.cursor >= top + self._height:
+            self.scroll_to(y=self.cursor - self._height + 1, animate=False)
+
+    def validate_cursor(self, cursor: int) -> int:
+        return max(0, min(cursor, self._known - 1))
+
+    def action_move(self, by: int) -> None:
+        self.cursor += by
+
+    def action_page(self, by: int) -> None:
+        self.cursor += by * self._height
+
+    def action_jump(self, to: int) -> None:
+        self.cursor = to if to >= 0 else self._known - 1
+
+    def action_select(self) -> None:
+        if self.row is not None:
+            self.post_message(self.Selected(self.row))
+
+    def on_click(self, event: events.Click) -> None:
+        index = self.scroll_offset.y + event.y - 1
+        if event.y < 1 or index >= self._known:
+            return
+        if index == self.cursor:
+            self.action_select()
+        self.cursor = index
+
+    def on_focus(self) -> None:
+        self.refresh(Region(0, 0, *self.size))
+
+    def on_blur(self) -> None:
+        self.refresh(Region(0, 0, *self.size))
+
+
+def _fitted(cell: Content, width: int, column: Column) -> Content:
+    if column.right and cell.cell_length < width:
+        return cell.pad_left(width - cell.cell_length)
+    return cell.truncate(width, ellipsis=True, pad=True)
+
+
+def _walk(fetch: Fetch, number: int, anchors: dict[int, int]) -> dict[int, Sequence[Row]]:
+    """Read one page, walking from the nearest page whose beginning is known."""
+    pages: dict[int, Sequence[Row]] = {}
+    start = max(n for n in anchors if n <= number)
+    for page in range(start, number + 1):
+        rows = fetch(anchors[page], PAGE)
+        pages[page] = rows
+        if len(rows) < PAGE:
+            break
+        anchors[page + 1] = rows[-1].number
+    return pages
