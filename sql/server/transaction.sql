@@ -10,11 +10,3 @@ SELECT set_config('statement_timeout', %(statement)s, true),
        set_config('bytea_output', 'hex', true),
        -- Plans hold wide images; the default spills them to disk.
        set_config('work_mem', '64MB', true);
-
--- name: backend
--- Tells which server process serves this connection.
-SELECT pg_backend_pid() AS pid;
-
--- name: transaction_id
--- Tells the id of the open transaction, to be shown and never decided on.
-SELECT pg_current_xact_id()::text AS id;

@@ -19,7 +19,7 @@ BY_THE_PLAN = re.compile(r"\s*(CREATE TEMP TABLE|CREATE TRIGGER|COPY|ANALYZE)\b"
 
 
 def planned(database: Database) -> billing.UpsertOperation:
-    """An upsert and a rollback planned on one connection, so that all temporary tables are there."""
+    """An upsert and a rollback planned on one connection, with all temporary tables."""
     billing.apply(billing.upsert(database, database.csv))
     operation = billing.upsert(database, database.csv, "statements-1")
     billing.plan(operation)
