@@ -12,7 +12,7 @@ from tests.database import billing
 from tests.database.conftest import Database
 from tests.unit.statements import STATEMENTS, placeholders
 
-EXPLAINABLE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+EXPLAINABLE = re.compile(r"(--.*\n|\s)*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 FRAGMENTS = {"line_key", "never", "is_deleted", "locked_period"}
 # Run by the plans that this test makes, because EXPLAIN does not take them.
 BY_THE_PLAN = re.compile(r"\s*(CREATE TEMP TABLE|CREATE TRIGGER|COPY|ANALYZE)\b")
@@ -42,6 +42,7 @@ def parts(database: Database, operation: billing.UpsertOperation) -> dict[str, s
         "key": schema.own_key("s", "description"),
         "table": sql.Identifier("public", "invoice_lines"),
         "column": sql.Identifier("id"),
+        "record": schema.audited_record(),
         "text": sql.Identifier("description"),
         "collation": sql.Identifier("pg_catalog", schema.collations[0]),
     }

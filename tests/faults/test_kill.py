@@ -96,7 +96,7 @@ def rounds(database: Database, folder: Path, number: int) -> set[str]:
     Returns the verdicts that came out.
     """
     seed = int(os.environ.get("OPS_TEST_SEED") or random.SystemRandom().randrange(2**32))
-    print(f"seed: OPS_TEST_SEED={seed}")  # noqa: T201 - shown where a test fails
+    print(f"seed: OPS_TEST_SEED={seed}")
     draw, verdicts = random.Random(seed), []
     for n in range(number):
         name, run_id = str(n), f"killed-run-{n}"
@@ -110,7 +110,7 @@ def rounds(database: Database, folder: Path, number: int) -> set[str]:
             time.sleep(pause)
             kill(process)
         verdicts.append(outcome(database, name, run_id))
-    print(f"verdicts: {verdicts}")  # noqa: T201 - shown where a test fails
+    print(f"verdicts: {verdicts}")
     return set(verdicts)
 
 
