@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console.cli.options import BATCH, FILE, Paging, run_id_option, writing
+from console.cli.options import BATCH, FILE, Paging, remember_command, run_id_option, writing
 
 if TYPE_CHECKING:
     from console.cli.work import Call, Work
@@ -37,8 +37,10 @@ def preflight(call: Call) -> int:
 
 
 @click.group()
-def billing() -> None:
+@click.pass_context
+def billing(context: click.Context) -> None:
     """The billing reconciliation runbook."""
+    remember_command(context)
 
 
 @billing.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console.errors import BadInput, ConsoleError, InDoubt, Refused, Stopped
+from console.errors import BadInput, ConsoleError, CouldNotRun, InDoubt, Refused, Stopped
 from console.operation import Finding
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def failed(error: ConsoleError, call: Call) -> int:
         out.note(note)
     if error.next_step:
         out.note(f"  -> {error.next_step}")
+    if isinstance(error, InDoubt) and call.log is not None:
+        out.note(f"  -> ops-console session resume {call.log[0].stem}")
     out.findings(error.findings)
     if call.outcome is not None:
         out.note(f"Run {call.outcome.run_id} is committed.")
@@ -41,8 +43,8 @@ def usage(error: click.ClickException, call: Call) -> int:
 
 
 def interrupted(call: Call) -> int:
-    """Ctrl-C while nothing was in flight."""
-    return failed(Stopped("Stopped by the operator; nothing was in flight."), call)
+    """Ctrl-C while nothing was being written."""
+    return failed(Stopped("Stopped by the operator; nothing was being written."), call)
 
 
 def crashed(error: Exception, call: Call) -> int:
@@ -76,7 +78,7 @@ def _status(error: ConsoleError, call: Call) -> Status:
     if isinstance(error, Stopped):
         return "stopped"
     # Only a change whose end is known may be called rolled back.
-    return "rolled_back" if call.applying and not isinstance(error, InDoubt) else "not_run"
+    return "rolled_back" if call.applying and isinstance(error, CouldNotRun) else "not_run"
 
 
 def _document(error: ConsoleError, call: Call) -> WriteDocument:

@@ -10,7 +10,7 @@ import click
 
 from console.cli import batch, billing, sandbox, session
 from console.cli.failure import crashed, failed, interrupted, usage
-from console.cli.options import FOLDER, Options
+from console.cli.options import FOLDER, Options, remember_command
 from console.cli.target import forget_ambient_target
 from console.cli.work import Call
 from console.errors import BadInput, ConsoleError
@@ -68,7 +68,7 @@ def cli(
     """
     call = context.ensure_object(Call)
     call.options = Options(config, env, database_url, session_dir, operator, reason, json)
-    call.command = context.invoked_subcommand or ""
+    remember_command(context)
     if ignored := forget_ambient_target():
         call.out.note(f"Ignored: {', '.join(ignored)}; a target must be named.")
     if context.invoked_subcommand is None:

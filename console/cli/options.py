@@ -60,3 +60,9 @@ def writing(command: F) -> F:
 def run_id_option(command: F) -> F:
     """The run that a command is about."""
     return click.option("--run-id", required=True, metavar="ID", help="Which run.")(command)
+
+
+def remember_command(context: click.Context) -> None:
+    """Keep which subcommand of a group runs, for the document of one that fails early."""
+    words = [*context.command_path.split()[1:], context.invoked_subcommand or ""]
+    context.obj.command = "_".join(words).replace("-", "_").strip("_")

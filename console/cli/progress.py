@@ -96,12 +96,13 @@ class LiveBar:
             return
         if event.phase != self._phase:
             self._phase = event.phase
-            self._bar.reset(self._task, description=event.phase, total=event.total)
+            self._bar.reset(self._task, description=event.phase)
+        # Said directly: `update` takes no total for "as before".
+        self._bar.tasks[0].total = event.total
         rate = self._bar.tasks[0].speed or 0
         self._bar.update(
             self._task,
             completed=event.done,
-            total=event.total,
             rate=f"{count(round(rate))} {event.unit}/s" if rate else "",
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from console.cli.options import FOLDER
+from console.cli.options import FOLDER, remember_command
 from console.sandbox.seed import Broken, Scenario, Schema
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ def _portfolio(command: F) -> F:
 
 
 @click.group()
-def sandbox() -> None:
+@click.pass_context
+def sandbox(context: click.Context) -> None:
     """A real PostgreSQL with synthetic data; every subcommand prints one JSON document."""
+    remember_command(context)
 
 
 @sandbox.command()

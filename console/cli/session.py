@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from console.cli.options import remember_command
 from console.errors import BadInput
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ def schema(call: Call) -> int:
 
 
 @click.group()
-def session() -> None:
+@click.pass_context
+def session(context: click.Context) -> None:
     """Session logs: what was done, by whom, and whether the log still says so."""
+    remember_command(context)
 
 
 @session.command("list")

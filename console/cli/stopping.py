@@ -30,7 +30,9 @@ def stoppable(stop: StopToken, out: Output) -> Iterator[None]:
         threading.Thread(target=stop.request, daemon=True).start()
         out.note("Stopping: waiting for the roll back ...")
 
-    before = {number: signal.signal(number, asked) for number in SIGNALS}
+    # What the caller has ignored, as `nohup` does, stays ignored.
+    wanted = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, asked) for number in wanted}
     try:
         yield
     finally:

@@ -26,7 +26,8 @@ def drawn(head: Sequence[str], rows: Cells) -> str:
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*(Column(header=Text(name)) for name in head))
+    # Folded, never cut: keys and run ids are there to be copied.
+    table = Table(*(Column(header=Text(name), overflow="fold") for name in head))
     for row in rows:
         table.add_row(*map(Text, row))
     paper = StringIO()

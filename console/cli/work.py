@@ -110,6 +110,7 @@ class Work:
     def plan(self, operation: Operation) -> Plan:
         event = self._walk("plan", operation)
         assert isinstance(event, Planned)  # noqa: S101 - what the verb promises
+        operation.stop.check()
         self._call.plan = event.plan
         return event.plan
 
@@ -144,8 +145,9 @@ class Work:
     ) -> Event:
         last = Event()
         out = self._call.out
-        # Once committed there is nothing left to roll back: then a signal ends the reading at once.
-        stop = nullcontext() if verb == "verify" else stoppable(operation.stop, out)
+        # Where nothing is to be rolled back, a signal ends the reading at once.
+        reads = verb in ("read", "verify")
+        stop = nullcontext() if reads else stoppable(operation.stop, out)
         with stop, progress(out) as shown:
             for event in self.session.run(verb, operation, plan=plan, outcome=outcome):
                 shown.show(event)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from console.documents import Status
     from console.session.state import PlanMade
 
-_BATCH = 1000
+_BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +119,36 @@ def report_findings(
 ) -> tuple[tuple[Finding, ...], int]:
     """Print every finding as it is read; return those that the document holds, and the open ones.
 
-    With `--json` they go into the document, as many as it holds.
+    With `--json` they go into the document instead, as many as it holds.
     """
-    from console.documents import MOST_FINDINGS
-
-    kept: list[Finding] = []
+    if call.out.json:
+        return _kept(operation, undecided)
     waiting = 0
 
     def seen() -> Iterator[Finding]:
         nonlocal waiting
         for finding in all_findings(operation):
             waiting += undecided(finding)
-            if call.out.json and len(kept) < MOST_FINDINGS:
-                kept.append(finding)
             yield finding
 
-    if call.out.json:
-        for _ in seen():
-            pass
-    else:
-        walk = seen()
-        call.out.findings(walk)
-        for _ in walk:  # nobody reads on, yet they count
-            pass
+    walk = seen()
+    call.out.findings(walk)
+    for _ in walk:  # nobody reads on, yet they count
+        pass
+    return (), waiting
+
+
+def _kept(
+    operation: Operation, undecided: Callable[[Finding], bool]
+) -> tuple[tuple[Finding, ...], int]:
+    from console.documents import MOST_FINDINGS
+
+    kept: list[Finding] = []
+    waiting = 0
+    for finding in all_findings(operation):
+        waiting += undecided(finding)
+        if len(kept) < MOST_FINDINGS:
+            kept.append(finding)
     return tuple(kept), waiting
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import psycopg
 import pytest
@@ -13,6 +13,9 @@ from psycopg import sql
 
 from console.sandbox.postgres import Cluster
 from console.sandbox.seed import Portfolio, Schema, populate
+
+if TYPE_CHECKING:
+    from tests.database.cli_kit import Shell
 
 INVOICES = 84
 _numbers = count(1)
@@ -112,3 +115,11 @@ def empty_database(templates: Templates) -> Iterator[str]:
     templates.command("CREATE DATABASE {name}", name=name)
     yield templates.cluster.url(name)
     templates.command("DROP DATABASE {name} WITH (FORCE)", name=name)
+
+
+@pytest.fixture
+def shell(app_database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> "Shell":
+    """The command line at a database of schema "app", with a session folder of its own."""
+    from tests.database.cli_kit import Shell
+
+    return Shell(app_database, tmp_path, capsys)

@@ -1,0 +1,84 @@
+"""Subcommands that only read, and those of sessions and sandboxes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from console.cli import main
+from tests.database.cli_kit import OLDER, RUN, Result, Shell, state
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "status"),
+    [
+        (("preflight",), 0, {"pass", "warn"}),
+        (("billing", "duplicates"), 1, {"fail"}),
+        (("billing", "runs"), 0, {"pass"}),
+        (("billing", "verify", "--run-id", "never-was-there"), 3, {"not_run"}),
+        (("billing", "verify", "--run-id", OLDER), 0, {"pass", "warn"}),
+        (("billing", "audit-trail", "--run-id", "never-was-there"), 3, {"not_run"}),
+    ],
+)
+def test_reading_commands(
+    arguments: tuple[str, ...], code: int, status: set[str], shell: Shell
+) -> None:
+    """Each has its exit code and a document that fits the schema, and the same for people."""
+    before = state(shell.database)
+    done = shell("--json", *arguments)
+    document = done.json("CheckDocument")
+    assert (done.code, document["status"] in status) == (code, True)
+    assert document["environment"]["name"] == "books"
+    log = Path(document["session"]["log"])
+    assert json.loads(log.read_text().splitlines()[-1])["hash"] == document["session"]["head"]
+    plain = shell(*arguments)
+    assert plain.code == code
+    assert plain.out
+    assert state(shell.database) == before
+
+
+def test_an_unreachable_database_is_not_green(shell: Shell) -> None:
+    """Nothing is known, nothing is claimed: exit 3, also for a dry run."""
+    url = ("--database-url", "postgresql://nobody@127.0.0.1:1/none")
+    document = shell("--json", *url, "preflight", env=False)
+    assert document.code == 3
+    assert document.json("WriteDocument")["status"] == "not_run"
+    file = str(shell.database.csv)
+    dry = ("batch-upsert", "--csv", file, "--run-id", RUN, "--dry-run")
+    assert shell(*url, *dry, env=False).code == 3
+
+
+def test_session_commands(shell: Shell) -> None:
+    """What was done is listed, shown and verified; an edited log fails."""
+    shell.upsert()
+    listed = shell("--json", "session", "list").json("SessionListDocument")
+    (session,) = listed["sessions"]
+    assert session["closed"] is True
+    shown = shell("--json", "session", "show", session["id"]).json("SessionDocument")
+    assert len(shown["plans"]) == 1
+    verified = shell("--json", "session", "verify", session["id"])
+    assert (verified.code, verified.json("LogCheckDocument")["status"]) == (0, "pass")
+    for words in (("list",), ("show", session["id"]), ("verify", session["id"])):
+        assert shell("session", *words).out
+    log = Path(session["log"])
+    log.write_text(log.read_text().replace(RUN, RUN.replace("42", "43")))
+    broken = shell("--json", "session", "verify", session["id"])
+    assert (broken.code, broken.json("LogCheckDocument")["status"]) == (1, "fail")
+
+
+def test_sandbox_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Up, status, reset and down each print where it is; it stays up in between."""
+    folder = ["--dir", str(tmp_path / "box")]
+    try:
+        states = []
+        for words in (["up", "--invoices=90"], ["status"], ["reset", "--seed", "2"], ["down"]):
+            assert main(["sandbox", *words, *folder]) == 0
+            document = Result(0, capsys.readouterr().out, "").json("SandboxDocument")
+            assert document["config"] == str(tmp_path / "box" / "ops-console.toml")
+            states.append((document["state"], document["pid"] is not None, document["seed"]))
+    finally:
+        main(["sandbox", "down", *folder])
+    running, stopped = ("running", True), ("stopped", False)
+    assert states == [(*running, 1), (*running, 1), (*running, 2), (*stopped, 2)]
