@@ -167,9 +167,11 @@ class RollbackOperation(LineWriter):
             self.stop.check()
             run(cursor, self.statements, name, parts, **values)
 
-        for table_schema, table, column in schema.references:
-            table_name = sql.Identifier(table_schema, table)
-            step("protect_referenced", {"table": table_name, "column": sql.Identifier(column)})
+        # Read anew each time: a reference may have been created since the catalogue was read.
+        for row in run(cursor, "server/preflight", "references_to_lines").fetchall():
+            table = sql.Identifier(row["schema_name"], row["relation"])
+            column = sql.Identifier(row["column_name"])
+            step("protect_referenced", {"table": table, "column": column})
         if "merge_tombstones" in schema.tables:
             step("protect_merged", {})
         step("protect_closed", {"locked": locked_fragment(schema)})

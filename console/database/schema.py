@@ -86,7 +86,6 @@ class Schema:
     invalid_indexes: tuple[str, ...]
     triggers: tuple[Trigger, ...]
     audit_triggers: tuple[str, ...]
-    references: tuple[tuple[str, str, str], ...]
     rights: frozenset[tuple[str, str]]
     collations: tuple[str, ...]
     ledger: bool
@@ -177,10 +176,6 @@ def read_schema(connection: Connection) -> Schema:
             invalid_indexes=tuple(row["name"] for row in rows("invalid_indexes")),
             triggers=tuple(_trigger(row) for row in rows("line_triggers")),
             audit_triggers=tuple(row["name"] for row in rows("audit_triggers")),
-            references=tuple(
-                (row["schema_name"], row["relation"], row["column_name"])
-                for row in rows("references_to_lines")
-            ),
             rights=frozenset(
                 (row["table_name"], row["privilege"]) for row in rows("rights", tables=list(TABLES))
             ),

@@ -13,7 +13,10 @@ from tests.database.conftest import Database
 from tests.unit.statements import STATEMENTS, placeholders
 
 EXPLAINABLE = re.compile(r"(--.*\n|\s)*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
-FRAGMENTS = {"line_key", "never", "is_deleted", "locked_period"}
+FRAGMENTS = {
+    "line_key", "never", "is_deleted", "locked_period", "valid_uuid", "valid_uuid_by_pattern",
+    "record_id", "record_id_if_uuid",
+}  # fmt: skip
 # Run by the plans that this test makes, because EXPLAIN does not take them.
 BY_THE_PLAN = re.compile(r"\s*(CREATE TEMP TABLE|CREATE TRIGGER|COPY|ANALYZE)\b")
 
@@ -44,6 +47,7 @@ def parts(database: Database, operation: billing.UpsertOperation) -> dict[str, s
         "column": sql.Identifier("id"),
         "record": schema.audited_record(),
         "text": sql.Identifier("description"),
+        "valid": schema.valid_uuid(sql.SQL("a.record_id::text")),
         "collation": sql.Identifier("pg_catalog", schema.collations[0]),
     }
 
@@ -87,6 +91,7 @@ def test_a_fragment_is_an_expression(both_schemas: Database, name: str) -> None:
         pytest.skip("this generation deletes no line softly")
     mine = {key: known[key] for key in placeholders(statement)}
     text = sql.SQL(
-        "SELECT {} FROM invoice_lines l JOIN monthly_invoices m ON m.id = l.invoice_id LIMIT 1"
+        "SELECT {} FROM invoice_lines l JOIN monthly_invoices m ON m.id = l.invoice_id "
+        "CROSS JOIN audit_logs a LIMIT 1"
     ).format(compose(path, name, mine))
     assert operation._open_connection().execute(text).fetchone()
