@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -126,5 +129,44 @@ def timed(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def median(values: list[float]) -> float:
-    return statistics.median(values)
+def whole_process(url: str, csv: Path, run_id: str) -> tuple[float, float]:
+    """Run `batch-upsert` as a program of its own; seconds, and its peak resident memory in MB."""
+    with tempfile.TemporaryDirectory() as sessions:
+        command = [sys.executable, "-m", "console", "--session-dir", sessions, "batch-upsert"]
+        command += ["--csv", str(csv), "--run-id", run_id, "--database-url", url]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        if status:
+            raise SystemExit(f"batch-upsert ended with {status}:\n{said.decode()}")
+        return seconds, usage.ru_maxrss / 1024
+
+
+class Figures:
+    """Named series of measurements, shown as medians and ratios."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, list[float]] = {}
+
+    def add(self, name: str, value: float) -> None:
+        self._series.setdefault(name, []).append(value)
+
+    def median(self, name: str) -> float:
+        return statistics.median(self._series[name])
+
+    def show(self, rows: int) -> None:
+        for name, values in self._series.items():
+            middle = statistics.median(values)
+            if name.endswith("MB"):
+                print(f"  {name:14} {middle:9.1f}")
+            else:
+                spread = f"{min(values):.3f} to {max(values):.3f}"
+                print(f"  {name:14} {middle:9.3f} s {rows / middle:12,.0f} rows/s   {spread}")
+
+    @staticmethod
+    def ratio(name: str, value: float, base: float, limit: float) -> None:
+        verdict = "ok" if value <= limit * base else "MISSED"
+        print(f"  {name:22} {value / base:6.2f}   limit {limit:.2f}   {verdict}")
