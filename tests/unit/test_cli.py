@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console import secrets
@@ -223,6 +223,7 @@ def test_an_argument_leaves_the_process_list() -> None:
 VALUES = st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES, st.integers(1, 1_000_000))
 def test_both_spellings_of_a_flag_mean_the_same(text: str, other: str, size: int) -> None:
     """`--flag value` is `--flag=value`, whatever the value."""
