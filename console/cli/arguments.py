@@ -8,6 +8,11 @@ from pathlib import Path
 _ARG_START, _ARG_END = 47, 48  # fields of /proc/self/stat, see proc(5), counted from zero
 
 
+def hide_password(url: str) -> bool:
+    """Hide a connection string that may hold a password."""
+    return ("@" in url or "password" in url) and hide(url)
+
+
 def hide(argument: str) -> bool:
     """Overwrite an argument in this process's own command line; False where that is impossible.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from console.cli.arguments import hide_password
 from console.cli.options import BATCH, FILE
 from console.errors import BadInput, Refused
 
@@ -63,6 +64,7 @@ def batch_upsert(
 
 
 def _take_url(call: Call, url: str) -> None:
+    hide_password(url)
     before = call.options.database_url
     if before is not None and before != url:
         raise BadInput("--database-url is given twice, with two values.")

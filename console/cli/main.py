@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 
 from console.cli import batch, billing, sandbox, session
+from console.cli.arguments import hide_password
 from console.cli.failure import crashed, failed, interrupted, usage
 from console.cli.options import FOLDER, Options, remember_command
 from console.cli.target import forget_ambient_target
@@ -66,6 +68,8 @@ def cli(
     Exit codes: 0 done; 1 the check failed or a human must decide; 2 the input is wrong;
     3 could not run; 4 refused by a guard; 130 stopped.
     """
+    if database_url is not None:
+        hide_password(database_url)
     call = context.ensure_object(Call)
     call.options = Options(config, env, database_url, session_dir, operator, reason, json)
     remember_command(context)
@@ -96,8 +100,18 @@ for _command in (
     cli.add_command(_command)
 
 
+def _occupy_standard_streams() -> None:
+    """Fill the places of closed streams, or the session log would become one of them."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; no exception leaves it."""
+    _occupy_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     call = Call(Options(json="--json" in given))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -74,8 +75,9 @@ class Output:
             self._emit(name, tables.aligned(head, cells))
 
     def _stream(self, name: str) -> TextIO:
-        stream: TextIO = getattr(sys, name)
-        return stream
+        """A stream that the caller has closed altogether leads nowhere."""
+        stream: TextIO | None = getattr(sys, name)
+        return io.StringIO() if stream is None else stream
 
     def _emit(self, name: str, text: str, *, cleaned: bool = False) -> None:
         if name in self._closed:

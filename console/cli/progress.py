@@ -36,7 +36,8 @@ class Shown(Protocol):
 
 def progress(out: Output) -> Shown:
     """What fits the stderr of this process."""
-    return LiveBar() if sys.stderr.isatty() else Lines(out)
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    return LiveBar() if shown else Lines(out)
 
 
 class Lines:

@@ -36,8 +36,8 @@ def open_desk(options: Options, warn: Callable[[str], None]) -> Desk:
     parts = _understood(environment.conninfo(), name)
     if options.database_url is not None:
         _password_by_hand(options.database_url, name, environment, warn)
-    if "password" in parts:
-        Secret(str(parts["password"]))
+    for name_of_secret in ("password", "sslpassword"):
+        Secret(str(parts.get(name_of_secret) or ""))
     from console.desk import Desk
 
     return Desk(
@@ -69,10 +69,12 @@ def _choose(settings: Settings, options: Options) -> tuple[str, Environment]:
     if url is None:
         return settings.environment(options.env)
     place = _place(_understood(url, "--database-url"))
-    twin = next((n for n, e in settings.environments.items() if _place_of(e) == place), None)
-    name = options.env or twin
+    twins = {n: e for n, e in settings.environments.items() if _place_of(e) == place}
+    # Where several environments are one database, the strictest one's rules hold.
+    strictest = sorted(twins, key=lambda n: (twins[n].kind != "production", not twins[n].read_only))
+    name = options.env or next(iter(strictest), None)
     environment = settings.environment(name)[1] if name else Environment()
-    if options.env and options.env != twin and environment.conninfo():
+    if options.env and options.env not in twins and environment.conninfo():
         raise BadInput(
             f"The database URL is not the database of environment {options.env}.",
             next_step="Leave out one of --env and --database-url.",
@@ -88,9 +90,6 @@ def _password_by_hand(
     if not password:
         return
     Secret(str(password))
-    from console.cli.arguments import hide
-
-    hide(url)
     if environment.kind == "production" and not environment.allow_password_on_command_line:
         raise BadInput(
             f"Environment {name} is production; a password on the command line is refused there.",

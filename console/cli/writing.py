@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from console.documents import Status
     from console.session.state import PlanMade
 
-_BATCH = 5000
+_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)

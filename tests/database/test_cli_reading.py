@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from console.cli import main
-from tests.database.cli_kit import OLDER, RUN, Result, Shell, state
+from tests.database.cli_kit import OLDER, ROOT, RUN, Result, Shell, state
 
 
 @pytest.mark.parametrize(
@@ -82,3 +88,64 @@ def test_sandbox_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         main(["sandbox", "down", *folder])
     running, stopped = ("running", True), ("stopped", False)
     assert states == [(*running, 1), (*running, 1), (*running, 2), (*stopped, 2)]
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J[/red][link=x]y"
+
+
+def on_terminal(*arguments: str) -> tuple[int, str]:
+    """Run the command line on a terminal of its own; return its code and every byte."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "console", *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "90"},
+    )
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # the kernel's word for the end of a terminal
+        while block := os.read(master, 65536):
+            shown += block
+    os.close(master)
+    return process.wait(), shown.decode()
+
+
+def test_on_a_terminal_tables_are_drawn_and_foreign_text_is_harmless(shell: Shell) -> None:
+    """A hostile run id neither moves the cursor nor is read as markup, and nothing is cut off."""
+    with shell.database.connect() as connection:
+        connection.execute("UPDATE reconcile_runs SET run_id = %s", (HOSTILE,))
+    code, shown = on_terminal(*shell.globals, "--env=books", "billing", "runs")
+    assert code == 0
+    assert "┏" in shown
+    assert "\x1b]0;" not in shown
+    assert "\x1b[2J" not in shown
+    cells = re.findall(r"^│ (.*?) *│", shown.replace("\r", ""), re.MULTILINE)
+    assert "".join(cells) == r"\x1b]0;owned\x07\x1b[2J[/red][link=x]y"
+
+
+def test_on_a_terminal_a_bar_shows_the_phase(shell: Shell) -> None:
+    """Progress is drawn while an upsert is planned, and its lines are not mixed into it."""
+    words = ("billing", "upsert", "--csv", str(shell.database.csv), "--run-id", RUN)
+    code, shown = on_terminal(*shell.globals, "--env=books", *words)
+    assert code == 0
+    assert "━" in shown
+    assert "compare ..." not in shown
+    assert "Planned; nothing was written." in shown
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream_changes_no_verdict(closed: str, shell: Shell) -> None:
+    """Started with a stream closed altogether, a command still ends with its own code."""
+    number = {"stdout": 1, "stderr": 2}[closed]
+    code = f"import os, sys; os.close({number}); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-m", "console", *shell.globals, "--env=books", "billing", "runs"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stdout + done.stderr
+    (session,) = shell("--json", "session", "list").json("SessionListDocument")["sessions"]
+    assert shell("session", "verify", session["id"]).code == 0

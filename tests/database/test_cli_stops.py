@@ -104,6 +104,43 @@ def test_a_signal_rolls_back(number: signal.Signals, shell: Shell, start: Start)
     assert (session["closed"], session["in_doubt"]) == (True, [])
 
 
+def test_a_lost_connection_is_rolled_back_and_said(shell: Shell, start: Start) -> None:
+    """The server ends the writing connection: exit 3, nothing written, nothing in doubt."""
+    before = state(shell.database)
+    process = start("--json")
+    with shell.database.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        )
+    out, err = process.communicate(timeout=60)
+    document = Result(3, out, err).json("WriteDocument")
+    assert (process.returncode, document["status"]) == (3, "rolled_back")
+    assert "Traceback" not in err
+    assert state(shell.database) == before
+    (session,) = shell("--json", "session", "list").json("SessionListDocument")["sessions"]
+    assert session["in_doubt"] == []
+
+
+def test_a_plan_is_stopped_while_it_waits(shell: Shell) -> None:
+    """Ctrl-C while planning waits for a lock ends it with 130; there is no plan to apply."""
+    words = ("billing", "upsert", "--csv", str(shell.database.csv), "--run-id", RUN)
+    with shell.database.connect(autocommit=False) as blocker:
+        blocker.execute("LOCK TABLE monthly_invoices")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "console", *shell.globals, "--json", "--env=books", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        _wait_for("wait_event_type = 'Lock'", shell.database, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    document = Result(130, out, err).json("WriteDocument")
+    assert (process.returncode, document["status"], document["plan"]) == (130, "stopped", None)
+
+
 def test_an_ignored_signal_stays_ignored(shell: Shell, start: Start) -> None:
     """Under nohup a closed terminal stops nothing."""
     with _ignored(signal.SIGHUP):

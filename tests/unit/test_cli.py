@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console import secrets
@@ -172,6 +172,15 @@ def test_a_url_by_hand_keeps_the_rules_of_its_environment(config: Path) -> None:
     assert open_desk(unknown, lambda _: None).name == "by-hand"
 
 
+def test_two_environments_on_one_database(config: Path) -> None:
+    """Either may be named; a URL alone gets the rules of production."""
+    more = '[environments.copy]\ndatabase_url = "postgresql://ro@db.example/billing"\n'
+    config.write_text(more + CONFIG)
+    url = "postgresql://x@db.example:5432/billing"
+    assert open_desk(Options(config=config, database_url=url), print).name == "live"
+    assert open_desk(Options(config=config, env="copy", database_url=url), print).name == "copy"
+
+
 def test_an_environment_and_another_url_contradict(config: Path) -> None:
     """Rules of one environment are never applied to another one's database."""
     options = Options(config=config, env="test", database_url="postgres://a@db.example/billing")
@@ -214,6 +223,7 @@ def test_an_argument_leaves_the_process_list() -> None:
 VALUES = st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES, st.integers(1, 1_000_000))
 def test_both_spellings_of_a_flag_mean_the_same(text: str, other: str, size: int) -> None:
     """`--flag value` is `--flag=value`, whatever the value."""
