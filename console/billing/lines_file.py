@@ -9,6 +9,7 @@ import io
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 BLOCK = 1 << 20
+ROWS = 2000
 FIELDS = (
     "invoice_id",
     "unit_id",
@@ -42,7 +44,7 @@ _IGNORED = {"normalized_description"}
 _NEEDED = {"unit_id", "line_type", "description", "amount", "tax_rate"}
 _DELIMITERS = ",;\t"
 
-Record = tuple[int, int, str | None, *tuple[str | None, ...]]
+Record = tuple[int, int, str, *tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ class LinesFile:
         """True for the finder's form, which names tenants instead of invoices."""
         return "invoice_id" not in self.header
 
-    def records(self) -> Iterator[tuple[int, Record]]:
-        """Yield (bytes read, record); a record is (number, line, fault, *FIELDS).
+    def blocks(self) -> Iterator[tuple[int, list[Record]]]:
+        """Yield (bytes read, records); a record is (number, line, fault, *cells as in the header).
 
         Raises `BadInput` with the line where the quoting is broken, or when the file has changed.
         """
@@ -73,37 +75,36 @@ class LinesFile:
                 encoding=self.encoding,
                 newline="",
             )
-            yield from self._rows(csv.reader(text, delimiter=self.delimiter, strict=True), raw)
+            records = self._records(csv.reader(text, delimiter=self.delimiter, strict=True))
+            try:
+                while block := list(islice(records, ROWS)):
+                    yield raw.tell(), block
+            except UnicodeDecodeError:
+                raise _changed(self.path) from None
         if digest.hexdigest() != self.sha256:
             raise _changed(self.path)
 
-    def _rows(self, reader: Reader, raw: BinaryIO) -> Iterator[tuple[int, Record]]:
-        positions = [self.header.index(f) if f in self.header else None for f in FIELDS]
-        width, number, start = len(self.header), 0, 0
-        meta_fault = MetaFaults()
+    def _records(self, reader: Reader) -> Iterator[Record]:
+        next(reader)
+        width, number, start = len(self.header), 0, reader.line_num + 1
+        meta = self.header.index("meta") if "meta" in self.header else None
+        meta_fault, unread = MetaFaults(), ("",) * width
         try:
-            next(reader)
-            start = reader.line_num + 1
             for row in reader:
                 line, start = start, reader.line_num + 1
                 if not row:
                     continue
                 number += 1
                 if len(row) != width:
-                    yield raw.tell(), (number, line, f"fields:{len(row)}", *_EMPTY)
-                    continue
-                values = [None if p is None else row[p] or None for p in positions]
-                yield raw.tell(), (number, line, meta_fault(values[6]), *values)
+                    yield number, line, f"fields:{len(row)}", *unread
+                else:
+                    fault = "" if meta is None else meta_fault(row[meta])
+                    yield number, line, fault, *row
         except csv.Error as error:
             raise BadInput(
                 f"{self.path.name} line {start}: the quoting is broken ({error}).",
                 next_step='Close every quote and write a quote inside a field twice ("").',
             ) from None
-        except UnicodeDecodeError:
-            raise _changed(self.path) from None
-
-
-_EMPTY = (None,) * len(FIELDS)
 
 
 def _changed(path: Path) -> BadInput:

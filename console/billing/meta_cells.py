@@ -11,19 +11,17 @@ class MetaFaults:
     """Says what is wrong with a meta cell; equal cells are parsed once."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, str] = {"": ""}
 
-    def __call__(self, text: str | None) -> str | None:
-        if text is None:
-            return None
+    def __call__(self, text: str) -> str:
         if text not in self._known:
             if len(self._known) > 4096:
-                self._known.clear()
+                self._known = {"": ""}
             self._known[text] = self._fault(text)
         return self._known[text]
 
     @staticmethod
-    def _fault(text: str) -> str | None:
+    def _fault(text: str) -> str:
         try:
             value = json.loads(
                 text, parse_constant=_refuse, parse_float=_in_range, object_pairs_hook=_unique
@@ -32,7 +30,7 @@ class MetaFaults:
                 json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             return "meta"
-        return None if isinstance(value, dict) and "\\u0000" not in text else "meta"
+        return "" if isinstance(value, dict) and "\\u0000" not in text else "meta"
 
 
 def _refuse(name: str) -> NoReturn:

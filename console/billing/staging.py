@@ -16,7 +16,7 @@ from psycopg import sql
 
 from console.billing.line_findings import finding
 from console.billing.lines_file import LinesFile
-from console.database.connect import Connection, Row, compose, run, transaction
+from console.database.connect import Connection, Row, columns, compose, run, transaction
 from console.database.schema import Schema
 from console.operation import Event, Finding, Page, PlanRow, Progress, StopToken
 from console.settings import Billing
@@ -26,7 +26,6 @@ VISIBLE = (
     "\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0"
     "\\U000e0000-\\U000e0fff]"
 )
-_EVERY = 5000
 
 
 class Staging:
@@ -67,6 +66,7 @@ class Staging:
         """Make the temporary tables; the only step that is not read-only."""
         self.connection.read_only = False
         with transaction(self.connection) as cursor:
+            run(cursor, "server/transaction", "room_for_temporary_tables")
             for name in ("create_staged", "create_probe", "create_problems", "create_plan"):
                 run(cursor, "billing/staging", name)
             for position, trigger in enumerate(self.schema.triggers):
@@ -105,14 +105,13 @@ class Staging:
                 self.connection.isolation_level = None
 
     def _copy(self, cursor: psycopg.Cursor[Row], file: LinesFile) -> Iterator[Event]:
-        number = 0
-        with cursor.copy(compose("billing/staging", "copy_staged")) as copy:
-            for read, record in file.records():
-                copy.write_row(record)
-                number += 1
-                if number % _EVERY == 0:
-                    self._stop.check()
-                    yield Progress("read", read, file.size, "bytes")
+        header = {"header": columns(file.header)}
+        with cursor.copy(compose("billing/staging", "copy_staged", header)) as copy:
+            for read, block in file.blocks():
+                self._stop.check()
+                for record in block:
+                    copy.write_row(record)
+                yield Progress("read", read, file.size, "bytes")
         yield Progress("read", file.size, file.size, "bytes")
 
     def _validate(self, cursor: psycopg.Cursor[Row], file: LinesFile) -> None:

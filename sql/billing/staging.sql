@@ -3,7 +3,7 @@
 CREATE TEMP TABLE ops_staged (
   n bigint, line bigint, fault text,
   invoice_id text, unit_id text, line_type text, description text,
-  amount text, tax_rate text, meta text, tenant_id text
+  amount text, tax_rate text, meta text, tenant_id text, normalized_description text
 );
 
 -- name: create_probe
@@ -33,8 +33,7 @@ CREATE TEMP TABLE ops_plan (
 
 -- name: copy_staged
 -- Takes the file's records into the temporary table.
-COPY ops_staged (n, line, fault, invoice_id, unit_id, line_type, description, amount, tax_rate, meta, tenant_id)
-FROM STDIN;
+COPY ops_staged (n, line, fault, {header}) FROM STDIN (NULL '');
 
 -- name: analyze_probe
 -- Tells the planner how large the temporary twin is, by the columns that joins use.

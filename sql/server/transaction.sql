@@ -10,3 +10,7 @@ SELECT set_config('statement_timeout', %(statement)s, true),
        set_config('bytea_output', 'hex', true),
        -- Plans hold wide images; the default spills them to disk.
        set_config('work_mem', '64MB', true);
+
+-- name: room_for_temporary_tables
+-- Keeps the temporary tables of this connection in memory; only possible before the first of them.
+SELECT set_config('temp_buffers', '64MB', false);

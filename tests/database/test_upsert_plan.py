@@ -478,4 +478,4 @@ def test_a_changed_file_is_noticed(app_database: Database, tmp_path: Path) -> No
         file = open_lines_file(path)
         path.write_bytes(path.read_bytes() + content)
         with pytest.raises(BadInput):
-            list(file.records())
+            list(file.blocks())
