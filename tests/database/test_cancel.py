@@ -66,7 +66,7 @@ def gone(connection: Connection, pid: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("batches", [0, 1, 3])
+@pytest.mark.parametrize("batches", [0, 1, 3, 7])
 def test_a_stop_between_batches(both_schemas: Database, batches: int) -> None:
     """Asked to stop between two batches, the apply ends and nothing of it is left."""
     operation = upsert(both_schemas, both_schemas.csv, batch_size=20)

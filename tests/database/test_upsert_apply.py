@@ -228,22 +228,26 @@ def test_a_stale_plan_is_refused(
         assert billing.lines_digest(connection) == moved
 
 
+@pytest.mark.parametrize("moment", ["read_fingerprint", "measure"])
 def test_an_edit_while_the_plan_is_made(
-    both_schemas: Database, monkeypatch: pytest.MonkeyPatch
+    both_schemas: Database, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """An edit after the images were read, but before the plan stands, is not lost either."""
-    measure = Staging.measure
+    original = getattr(Staging, moment)
 
-    def edited_meanwhile(staging: Staging) -> Any:
+    def edited_meanwhile(staging: Staging, *given: Any) -> Any:
+        monkeypatch.undo()
         with both_schemas.connect() as other:
             other.execute("UPDATE invoice_lines SET amount = amount + 1000")
-        return measure(staging)
+        return original(staging, *given)
 
-    monkeypatch.setattr(Staging, "measure", edited_meanwhile)
+    monkeypatch.setattr(Staging, moment, edited_meanwhile)
     operation = upsert(both_schemas, both_schemas.csv)
     planned = plan(operation)
-    with untouched(both_schemas), pytest.raises(Moved):
-        apply(operation, planned)
+    with untouched(both_schemas) as connection:
+        assert one(connection, "SELECT min(amount) FROM invoice_lines") >= 1000
+        with pytest.raises(Moved):
+            apply(operation, planned)
 
 
 def test_edits_elsewhere_do_not_disturb(both_schemas: Database) -> None:
@@ -581,6 +585,21 @@ def test_an_update_of_every_column(both_schemas: Database, tmp_path: Path) -> No
             WHERE invoice_id = %s AND line_type = %s AND description = %s""",
             line[0], line[2], line[3].upper(),
         ) == [(line[3].upper(), "-0.01", 13, '{"b": [1.50, null]}')]  # fmt: skip
+
+
+def test_an_update_without_meta_leaves_meta_alone(both_schemas: Database, tmp_path: Path) -> None:
+    """An empty meta cell says nothing, so the live value stays, keys and all."""
+    with both_schemas.connect() as connection:
+        line = list(live_line(connection))
+        connection.execute(
+            "UPDATE invoice_lines SET meta = '{\"kept\": 1.50}' WHERE invoice_id = %s", (line[0],)
+        )
+        changed = [*line[:3], line[3], "77.77", line[5], ""]
+        assert apply(upsert(both_schemas, billing.write_csv(tmp_path, [changed]))).counts == {
+            "insert": 0, "update": 1
+        }  # fmt: skip
+        live = "SELECT meta::text FROM invoice_lines WHERE amount = 77.77"
+        assert all_rows(connection, live) == [('{"kept": 1.50}',)]
 
 
 def test_planning_again_needs_no_new_operation(app_database: Database) -> None:
