@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -117,7 +118,8 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
             self.notify("Another operation is running.", severity="warning", markup=False)
             return False
         self.running = self.last_view = View(job.title, job.verb)
-        self.run_worker(self.runner.work, thread=True, group="runner", exit_on_error=False)
+        # Textual's own thread workers hold up the exit for as long as a server does not answer.
+        threading.Thread(target=self.runner.work, name="runner", daemon=True).start()
         if watch:
             self._watch_it()
         return True
@@ -174,7 +176,8 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
 
     def ask_to_quit(self) -> None:
         """Leave at once when nothing runs, else ask."""
-        if self.running is None:
+        job = self.runner.job
+        if self.running is None or (job is not None and job.key == PREFLIGHT):
             self.leave()
         else:
             question = before_quit(self.running.title)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.errors import ConsoleError
+from console.errors import BadInput, ConsoleError
 from console.operation import Event, Target
 from console.runbooks import Runbook, runbook
+from console.secrets import Secret
 from console.session import directory
 from console.session.session import Session
 from console.settings import Environment, Settings
@@ -61,9 +62,11 @@ class Wiring:
         from console.desk import Desk
 
         if name not in self._desks:
+            environment = self._environment(name)
+            _understand(name, environment)
             self._desks[name] = Desk(
                 name,
-                self._environment(name),
+                environment,
                 self._settings,
                 operator=self._operator,
                 reason=self._reason,
@@ -136,6 +139,24 @@ class Wiring:
         for incident in self._open:
             incident.leave()
         self._open.clear()
+
+
+def _understand(name: str, environment: Environment) -> None:
+    """See that the environment names a database, and let its password be blotted out."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(environment.conninfo())
+    except psycopg.ProgrammingError:
+        parts = {}
+    if not (parts.get("dbname") or parts.get("service")):
+        raise BadInput(
+            f"The environment {name} names no database.",
+            next_step="Write database_url or service into its part of the configuration.",
+        )
+    if parts.get("password"):
+        Secret(str(parts["password"]))
 
 
 def _case(session: directory.SessionSummary) -> Case:

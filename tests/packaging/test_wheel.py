@@ -45,7 +45,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`ops-console` in an environment that holds the locked packages and the wheel, nothing else."""
+    """`ops-console` where only the locked packages and the wheel are installed."""
     folder = tmp_path_factory.mktemp("elsewhere")
     call(sys.executable, "-m", "venv", folder / "env", cwd=folder)
     python = folder / "env" / "bin" / "python"
