@@ -33,6 +33,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Correct it (heizkosten, not heizungskosten), or add it to billing.line_types.",
     ),
     "description": ("the description is empty; such a line would escape the unique key", _FIX),
+    "description_long": ("the description has {value} bytes, too many for the unique index", _FIX),
     "tax_rate": ("the tax rate is not a whole percent of 0, 10, 13 or 20: {value}", _FIX),
     "unknown_invoice": ("there is no invoice {value}", _FIX),
     "unknown_unit": ("there is no unit {value}", _FIX),

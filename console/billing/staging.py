@@ -28,6 +28,10 @@ VISIBLE = (
 )
 
 
+# Bytes of a description that still fit an entry of the unique index, 2704 with all its columns.
+LONGEST = 2500
+
+
 class Staging:
     """The temporary tables of one planned upsert, on their own connection.
 
@@ -125,6 +129,7 @@ class Staging:
             self.parts,
             visible=VISIBLE,
             amount=f"^{self._amount_pattern()}$",
+            longest=LONGEST,
             by_tenant=file.by_tenant,
             line_types=list(self._rules.line_types),
             tax_rates=[str(rate) for rate in self._rules.tax_rates],

@@ -91,6 +91,7 @@ CROSS JOIN LATERAL (VALUES
   ('unit_id', s.unit_id, NOT {valid_unit}),
   ('line_type', s.line_type, s.line_type IS NULL OR s.line_type <> ALL (%(line_types)s::text[])),
   ('description', s.description, s.description IS NULL OR s.description !~ %(visible)s),
+  ('description_long', octet_length(s.description)::text, octet_length(s.description) > %(longest)s),
   ('amount', s.amount, s.amount IS NULL OR s.amount !~ %(amount)s),
   ('tax_rate', s.tax_rate, s.tax_rate IS NULL OR s.tax_rate <> ALL (%(tax_rates)s::text[]))
 ) AS p (code, value, wrong)
@@ -98,7 +99,7 @@ WHERE (s.fault IS NOT NULL OR s.invoice_id IS NULL OR NOT {valid_invoice} OR NOT
        OR s.amount IS NULL OR s.amount !~ %(amount)s
        OR s.tax_rate IS NULL OR s.tax_rate <> ALL (%(tax_rates)s::text[])
        OR s.line_type IS NULL OR s.line_type <> ALL (%(line_types)s::text[])
-       OR s.description IS NULL OR s.description !~ %(visible)s)
+       OR s.description IS NULL OR s.description !~ %(visible)s OR octet_length(s.description) > %(longest)s)
   AND p.wrong IS TRUE AND (p.code = 'fields' OR s.fault IS NULL OR s.fault NOT LIKE 'fields:%%')
 ORDER BY s.n;
 

@@ -115,14 +115,25 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-def test_a_file_that_cannot_be_read(app_database: Database, tmp_path: Path, fault: str) -> None:
+def test_a_file_that_cannot_be_read(tmp_path: Path, fault: str) -> None:
     """The refusal names the line and what is wrong, and says what to do or what it is."""
     content, word = REFUSED[fault]
     with pytest.raises(BadInput) as refusal:
-        plan(upsert(app_database, written(tmp_path, content)))
+        list(open_lines_file(written(tmp_path, content)).blocks())
     assert word in refusal.value.message
     assert "Traceback" not in refusal.value.message
     assert len(refusal.value.message) < 400
+
+
+def test_a_fault_in_the_middle_of_reading_leaves_nothing(
+    app_database: Database, tmp_path: Path
+) -> None:
+    """A quote that never closes ends the plan with its line, and its connection is given back."""
+    content = app_database.csv.read_bytes() + b'"open,b,c,d,e,f,g\n'
+    operation = upsert(app_database, written(tmp_path, content))
+    with pytest.raises(BadInput, match="line 130: the quoting"):
+        plan(operation)
+    assert operation._connection is None
 
 
 def test_what_is_no_regular_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a plan of an upsert finds before anything is written."""
 
+import random
 from decimal import Decimal
 from pathlib import Path
 
@@ -172,6 +173,24 @@ def test_every_bad_value_is_a_finding_with_its_line(both_schemas: Database, tmp_
         assert finding.next_step
     with both_schemas.connect() as connection:
         assert billing.everything(connection) == before
+
+
+def test_a_description_too_long_for_the_unique_index(
+    both_schemas: Database, tmp_path: Path
+) -> None:
+    """One line that no index entry can hold is a finding, and the rest can still be applied."""
+    noise = random.Random(7)
+    texts = ["".join(noise.choices("abcdefghäöü", k=length)) for length in (5000, 1000)]
+    with both_schemas.connect() as connection:
+        lines = [
+            with_cell(line, "description", text)
+            for line, text in zip(fresh(connection, 2), texts, strict=True)
+        ]
+    operation = upsert(both_schemas, billing.write_csv(tmp_path, lines))
+    planned = plan(operation)
+    assert planned.counts == {"rejected": 1, "insert": 1}
+    assert codes(operation) == {2: {"description_long"}}
+    assert billing.apply(operation, planned).counts["insert"] == 1
 
 
 def test_several_faults_of_one_line_are_all_named(app_database: Database, tmp_path: Path) -> None:
