@@ -197,6 +197,9 @@ class KeysetTable(ScrollView, can_focus=True):
         try:
             for number in wanted:
                 pages |= _walk(source.fetch, number, anchors)
+            if source.dense and any(_gaps(number, rows) for number, rows in pages.items()):
+                source.dense = False
+                pages.clear()
         except ConsoleError as problem:
             error = problem.message
         self.post_message(self.PagesRead(source, pages, error))
@@ -207,6 +210,9 @@ class KeysetTable(ScrollView, can_focus=True):
             return
         self._reading = False
         self.error = message.error
+        if not message.pages and not self.error:
+            # The numbers have gaps after all: what was kept may stand in the wrong place.
+            self._pages.clear()
         before = self.row
         for number, rows in sorted(message.pages.items()):
             self._keep(number, rows)
@@ -319,6 +325,12 @@ def _fitted(cell: Content, width: int, column: Column) -> Content:
     if column.right and cell.cell_length < width:
         return cell.pad_left(width - cell.cell_length)
     return cell.truncate(width, ellipsis=True, pad=True)
+
+
+def _gaps(number: int, rows: Sequence[Row]) -> bool:
+    """Whether a page is not numbered as a dense source would number it."""
+    expected = range(number * PAGE + 1, number * PAGE + 1 + len(rows))
+    return [row.number for row in rows] != list(expected)
 
 
 def _walk(fetch: Fetch, number: int, anchors: dict[int, int]) -> dict[int, Sequence[Row]]:
