@@ -41,15 +41,8 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
     TITLE = "ops-console"
     ENABLE_COMMAND_PALETTE = True
     CSS_PATH: ClassVar[list[str | Path]] = [  # type: ignore[assignment]
-        "app.tcss",
-        "home.tcss",
-        "checklist.tcss",
-        "findings.tcss",
-        "plan.tcss",
-        "progress.tcss",
-        "rollback.tcss",
-        "confirm.tcss",
-        "session.tcss",
+        f"{name}.tcss"
+        for name in "app home checklist findings plan progress rollback confirm session".split()
     ]
 
     place: reactive[Place | None] = reactive(None)
