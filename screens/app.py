@@ -33,6 +33,10 @@ from screens.runner import Ending, Job, Runner
 from screens.theme import CONSOLE
 
 PREFLIGHT = "preflight"
+SHEETS = (
+    *("app", "home", "checklist", "findings", "plan"),
+    *("progress", "rollback", "confirm", "session"),
+)
 
 
 class OpsConsole(FilteredOutput, QuietCrash, App[int]):
@@ -40,10 +44,7 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
 
     TITLE = "ops-console"
     ENABLE_COMMAND_PALETTE = True
-    CSS_PATH: ClassVar[list[str | Path]] = [  # type: ignore[assignment]
-        f"{name}.tcss"
-        for name in "app home checklist findings plan progress rollback confirm session".split()
-    ]
+    CSS_PATH: ClassVar[list[str | Path]] = [f"{name}.tcss" for name in SHEETS]  # type: ignore[assignment]
 
     place: reactive[Place | None] = reactive(None)
     target: reactive[Target | None] = reactive(None)
