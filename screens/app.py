@@ -33,6 +33,10 @@ from screens.runner import Ending, Job, Runner
 from screens.theme import CONSOLE
 
 PREFLIGHT = "preflight"
+SHEETS = (
+    *("app", "home", "checklist", "findings", "plan"),
+    *("progress", "rollback", "confirm", "session"),
+)
 
 
 class OpsConsole(FilteredOutput, QuietCrash, App[int]):
@@ -40,17 +44,7 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
 
     TITLE = "ops-console"
     ENABLE_COMMAND_PALETTE = True
-    CSS_PATH: ClassVar[list[str | Path]] = [  # type: ignore[assignment]
-        "app.tcss",
-        "home.tcss",
-        "checklist.tcss",
-        "findings.tcss",
-        "plan.tcss",
-        "progress.tcss",
-        "rollback.tcss",
-        "confirm.tcss",
-        "session.tcss",
-    ]
+    CSS_PATH: ClassVar[list[str | Path]] = [f"{name}.tcss" for name in SHEETS]  # type: ignore[assignment]
 
     place: reactive[Place | None] = reactive(None)
     target: reactive[Target | None] = reactive(None)

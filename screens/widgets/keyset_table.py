@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
@@ -21,38 +20,9 @@ from textual.style import Style
 
 from console.errors import ConsoleError
 from screens import present
+from screens.widgets.pages import KEPT_PAGES, PAGE, Column, Fetch, Row, Source, gaps, walk
 
-PAGE = 100
-KEPT_PAGES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column; one of width 0 takes what is left."""
-
-    label: str
-    width: int = 0
-    right: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row to show: its number in the source, its cells, and the value behind it."""
-
-    number: int
-    cells: tuple[Content, ...]
-    value: Any = None
-
-
-Fetch = Callable[[int, int], Sequence[Row]]
-"""Rows with a number above the first argument, at most as many as the second says."""
-
-
-@dataclass(slots=True, eq=False)
-class _Source:
-    fetch: Fetch
-    total: int | None
-    dense: bool
+__all__ = ["KEPT_PAGES", "PAGE", "Column", "Fetch", "KeysetTable", "Row"]
 
 
 class KeysetTable(ScrollView, can_focus=True):
@@ -105,7 +75,7 @@ class KeysetTable(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._columns = columns
         self._empty = empty
-        self._source: _Source | None = None
+        self._source: Source | None = None
         self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
         self._anchors: dict[int, int] = {0: 0}
         self._known = 0
@@ -136,7 +106,7 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def show(self, fetch: Fetch, *, total: int | None, dense: bool = False) -> None:
         """Show another source from its beginning."""
-        self._source = _Source(fetch, total, dense)
+        self._source = Source(fetch, total, dense)
         self._pages.clear()
         self._anchors = {0: 0}
         self._known = total or 0
@@ -191,12 +161,15 @@ class KeysetTable(ScrollView, can_focus=True):
         read = partial(self._read_pages, source, wanted, anchors)
         self.run_worker(read, thread=True, group="pages", exit_on_error=False)
 
-    def _read_pages(self, source: _Source, wanted: list[int], anchors: dict[int, int]) -> None:
+    def _read_pages(self, source: Source, wanted: list[int], anchors: dict[int, int]) -> None:
         pages: dict[int, Sequence[Row]] = {}
         error = ""
         try:
             for number in wanted:
-                pages |= _walk(source.fetch, number, anchors)
+                pages |= walk(source.fetch, number, anchors)
+            if source.dense and any(gaps(number, rows) for number, rows in pages.items()):
+                source.dense = False
+                pages.clear()
         except ConsoleError as problem:
             error = problem.message
         self.post_message(self.PagesRead(source, pages, error))
@@ -207,6 +180,9 @@ class KeysetTable(ScrollView, can_focus=True):
             return
         self._reading = False
         self.error = message.error
+        if not message.pages and not self.error:
+            # The numbers have gaps after all: what was kept may stand in the wrong place.
+            self._pages.clear()
         before = self.row
         for number, rows in sorted(message.pages.items()):
             self._keep(number, rows)
@@ -319,16 +295,3 @@ def _fitted(cell: Content, width: int, column: Column) -> Content:
     if column.right and cell.cell_length < width:
         return cell.pad_left(width - cell.cell_length)
     return cell.truncate(width, ellipsis=True, pad=True)
-
-
-def _walk(fetch: Fetch, number: int, anchors: dict[int, int]) -> dict[int, Sequence[Row]]:
-    """Read one page, walking from the nearest page whose beginning is known."""
-    pages: dict[int, Sequence[Row]] = {}
-    start = max(n for n in anchors if n <= number)
-    for page in range(start, number + 1):
-        rows = fetch(anchors[page], PAGE)
-        pages[page] = rows
-        if len(rows) < PAGE:
-            break
-        anchors[page + 1] = rows[-1].number
-    return pages

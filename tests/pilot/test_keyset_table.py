@@ -92,6 +92,18 @@ async def test_rows_of_one_kind_are_found_by_walking() -> None:
         assert all(after % 7 == 0 for after in source.asked)
 
 
+async def test_a_broken_promise_of_density_is_noticed() -> None:
+    """Numbers with gaps, although dense was promised, are walked and none is left out."""
+    source = Source(1000, step=3)
+    async with Showing(source, 1000, dense=True).run_test() as pilot:
+        table = await read(pilot)
+        assert shown(table)[2].split() == ["6", "row", "6"]
+        await pilot.press("end")
+        await read(pilot)
+        assert table.row is not None
+        assert table.row.number == 3000
+
+
 async def test_what_is_not_counted_is_not_claimed() -> None:
     """Without a total the table knows only what it has read, until it meets the end."""
     source = Source(PAGE + 20)
