@@ -27,7 +27,7 @@ bench: setup
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 faults: setup
-	$(BIN)/python -m pytest -n $(WORKERS) --faults tests/faults tests/unit tests/database $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m faults --timeout 3600 $(ARGS)
 
 lock:
 	uv pip compile pyproject.toml --extra demo --extra test --universal --generate-hashes \

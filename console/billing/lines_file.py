@@ -208,6 +208,11 @@ def _check_header(header: tuple[str, ...], path: Path) -> None:
     missing = sorted(_NEEDED - set(header))
     if not {"invoice_id", "tenant_id"} & set(header):
         missing.insert(0, "invoice_id (or tenantId)")
+    if {"invoice_id", "tenant_id"} <= set(header):
+        raise BadInput(
+            f"{path.name} line 1: the header names invoices and tenants.",
+            next_step="Leave one of the two columns out, so that there is no doubt.",
+        )
     faults = [
         f"{word} {', '.join(names)}"
         for word, names in (("missing:", missing), ("unknown:", unknown), ("twice:", twice))

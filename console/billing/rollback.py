@@ -156,8 +156,22 @@ class RollbackOperation(LineWriter):
             run(cursor, path, "analyze_undo")
             run(cursor, path, "protect_repeated")
             self._protect(cursor)
+            self._refuse_strangers(cursor)
             run(cursor, path, "leave_protected")
             connection.commit()
+
+    def _refuse_strangers(self, cursor: psycopg.Cursor[Row]) -> None:
+        """A decision about a line that the run never touched, or that cannot be decided."""
+        command = self.command
+        chosen = {"restore": list(command.restore), "keep": list(command.keep)}
+        found = run(cursor, self.statements, "strangers", None, **chosen).fetchall()
+        if found:
+            named = ", ".join(row["record"] for row in found[:5])
+            raise BadInput(
+                f"{len(found)} decisions name no line of run {command.run_id} that can be decided: "
+                f"{named}.",
+                next_step="Restore names conflicts that are changed or gone; keep names any line.",
+            )
 
     def _protect(self, cursor: psycopg.Cursor[Row]) -> None:
         """Tell apart the lines that others count on, or that may not be written any more."""

@@ -18,6 +18,7 @@ from console.billing.line_findings import finding
 from console.billing.lines_file import LinesFile
 from console.database.connect import Connection, Row, columns, compose, run, transaction
 from console.database.schema import Schema
+from console.errors import BadInput
 from console.operation import Event, Finding, Page, PlanRow, Progress, StopToken
 from console.settings import Billing
 
@@ -149,9 +150,19 @@ class Staging:
         run(cursor, "billing/plan", "add_unread")
         run(cursor, "billing/plan", "list_conflicts")
         if lines:
-            run(cursor, "billing/plan", "narrow", lines=list(lines))
+            self._narrow(cursor, list(lines))
         run(cursor, "billing/staging", "analyze_plan")
         self.fingerprint = self.read_fingerprint(cursor)
+
+    def _narrow(self, cursor: psycopg.Cursor[Row], lines: list[int]) -> None:
+        unknown = run(cursor, "billing/plan", "unknown_lines", lines=lines).fetchall()
+        if unknown:
+            named = ", ".join(str(row["line"]) for row in unknown)
+            raise BadInput(
+                f"The selection names lines that are no record of the file: {named}.",
+                next_step="Select by the line numbers that the plan shows.",
+            )
+        run(cursor, "billing/plan", "narrow", lines=lines)
 
     def measure(self) -> tuple[dict[str, int], Decimal, str, Row, int]:
         """Counts by kind, the money moved, the digest of the rows, what is touched, findings."""

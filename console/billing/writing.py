@@ -247,6 +247,11 @@ class Batches:
         assert measured is not None  # noqa: S101 - an aggregate always answers
         if measured["rows"] != measured["logged"]:
             raise Moved("Not every line got its audit row; rolled back, nothing was changed.")
+        if measured.get("changed"):
+            raise Moved(
+                "A trigger wrote other values than planned; rolled back, nothing was changed.",
+                next_step="See the triggers of invoice_lines in the preflight.",
+            )
         self.counts[kind] += measured["rows"]
         self.money += measured["money"]
         return int(measured["rows"])

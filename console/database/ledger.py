@@ -173,8 +173,7 @@ def _fence(desk: Desk, run_id: str) -> Settled:
     connection = connect(desk.environment.conninfo(), "settles", read_only=False)
     try:
         with transaction(connection, statement_seconds=10, lock_seconds=5) as cursor:
-            if _recovering(cursor):
-                raise CouldNotRun("The server is a standby; only the primary can settle a run.")
+            _same_primary(cursor, desk)
             if not run(cursor, "server/preflight", "ledger_exists").fetchone()["present"]:  # type: ignore[index]  # one row always
                 return Settled(run_id, "abandoned")
             run(cursor, "server/ledger", "fence", run_id=run_id, operator=desk.operator)
@@ -187,9 +186,13 @@ def _fence(desk: Desk, run_id: str) -> Settled:
         connection.close()
 
 
-def _recovering(cursor: _Cursor) -> bool:
+def _same_primary(cursor: _Cursor, desk: Desk) -> None:
+    """A tombstone in another database would fence nothing."""
     row = run(cursor, "server/ledger", "identity").fetchone()
-    return bool(row and row["in_recovery"])
+    if row is None or row["in_recovery"]:
+        raise CouldNotRun("The server is a standby; only the primary can settle a run.")
+    if row["server_id"] != desk.schema.server_id:
+        raise CouldNotRun("The connection leads to another database than the run's.")
 
 
 def recorded(connection: Connection, run_id: str) -> Row | None:

@@ -68,7 +68,9 @@ WITH written AS (
   FROM ops_plan q
   WHERE q.kind = 'update' AND q.n > %(low)s AND q.n <= %(high)s
     AND l.id = q.line_id AND l.invoice_id = q.invoice_id
-  RETURNING l.id, q.before, to_jsonb(l) AS image, l.amount - (q.before ->> 'amount')::numeric AS delta
+  RETURNING l.id, q.before, to_jsonb(l) AS image, l.amount - (q.before ->> 'amount')::numeric AS delta,
+            ROW(l.description, l.amount, l.tax_rate, l.meta)
+              IS NOT DISTINCT FROM ROW(q.description, q.amount, q.tax_rate, q.meta) AS as_planned
 ), logged AS (
   INSERT INTO audit_logs ({columns})
   SELECT {columns} FROM (
@@ -82,4 +84,5 @@ WITH written AS (
   RETURNING 1
 )
 SELECT (SELECT count(*) FROM written) AS rows, (SELECT count(*) FROM logged) AS logged,
-       (SELECT coalesce(sum(delta), 0) FROM written) AS money;
+       (SELECT coalesce(sum(delta), 0) FROM written) AS money,
+       (SELECT count(*) FROM written WHERE NOT as_planned) AS changed;

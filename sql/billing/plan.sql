@@ -61,6 +61,13 @@ FROM ops_plan q
 WHERE q.kind = 'conflict' AND q.code NOT LIKE 'repeated%%'
 ORDER BY q.n;
 
+-- name: unknown_lines
+-- Lists the selected lines that are no line of the file.
+SELECT wanted.line
+FROM unnest(%(lines)s::bigint[]) AS wanted (line)
+WHERE NOT EXISTS (SELECT FROM ops_plan q WHERE q.line = wanted.line)
+ORDER BY 1 LIMIT 5;
+
 -- name: narrow
 -- Leaves out of the plan every line that was not selected.
 UPDATE ops_plan SET kind = 'unselected', code = NULL

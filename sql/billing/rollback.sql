@@ -90,6 +90,15 @@ UPDATE ops_undo u SET class = 'no_invoice'
 WHERE u.act IN ('insert', 'restore') AND u.class IN ('clean', 'changed', 'gone')
   AND NOT EXISTS (SELECT FROM monthly_invoices m WHERE m.id = u.invoice_id);
 
+-- name: strangers
+-- Lists the decisions that name no line of the run, or one that is not to be decided.
+SELECT d.record
+FROM (SELECT unnest(%(restore)s::text[]) AS record, true AS restores
+      UNION ALL SELECT unnest(%(keep)s::text[]), false) d
+WHERE NOT EXISTS (SELECT FROM ops_undo u
+                  WHERE u.record = d.record AND (NOT d.restores OR u.class IN ('changed', 'gone')))
+ORDER BY 1;
+
 -- name: leave_protected
 -- Leaves out of the plan what is protected, whatever was decided about it.
 UPDATE ops_undo SET chosen = false WHERE chosen AND class NOT IN ('clean', 'changed', 'gone');

@@ -424,3 +424,19 @@ def test_a_line_written_by_two_runs(both_schemas: Database, tmp_path: Any) -> No
         kept = "SELECT count(*) FROM invoice_lines WHERE invoice_id = %s AND amount = 99.99"
         assert one(connection, kept, first[0]) == 1
     assert plan(rollback(both_schemas, "second-run-1", "rollback-0003")).rows_written == 1
+
+
+@pytest.mark.parametrize("decision", ["restore", "keep"])
+def test_a_decision_about_a_stranger(applied: Database, decision: str) -> None:
+    """A decision that names no line of the run is refused instead of being left aside."""
+    stranger = "00000000-0000-4000-8000-00000000dead"
+    with pytest.raises(BadInput, match=stranger):
+        plan(rollback(applied, **{decision: (stranger,)}))
+
+
+def test_a_clean_line_is_not_to_be_decided(applied: Database) -> None:
+    """Restoring names conflicts; a clean line is undone anyway."""
+    with applied.connect() as connection:
+        clean = ids(connection, "insert")[0]
+    with pytest.raises(BadInput, match=clean):
+        plan(rollback(applied, restore=(clean,)))

@@ -607,3 +607,20 @@ def test_planning_again_needs_no_new_operation(app_database: Database) -> None:
     operation = upsert(app_database, app_database.csv)
     assert any(isinstance(event, Planned) for event in operation.plan())
     assert apply(operation, plan(operation)).counts == {"insert": 120, "update": 8}
+
+
+def test_a_trigger_that_changes_an_update(both_schemas: Database) -> None:
+    """An update that a trigger turns into something else than planned is rolled back."""
+    with both_schemas.connect() as connection:
+        connection.execute(
+            """CREATE FUNCTION other_rate() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN NEW.tax_rate := 13; RETURN NEW; END $$"""
+        )
+        connection.execute(
+            """CREATE TRIGGER zz_other_rate BEFORE UPDATE ON invoice_lines
+               FOR EACH ROW EXECUTE FUNCTION other_rate()"""
+        )
+        state = billing.lines_digest(connection)
+        with pytest.raises(Moved, match="other values than planned"):
+            apply(upsert(both_schemas, both_schemas.csv))
+        assert billing.lines_digest(connection) == state

@@ -100,6 +100,7 @@ REFUSED = {
     "column twice": (HEAD.replace("meta", "amount").encode(), "twice: amount"),
     "missing column": (HEAD.replace("amount,", "").encode(), "missing: amount"),
     "look-alike": (HEAD.replace("amount", "аmount").encode(), "missing: amount"),
+    "both invoice and tenant": (f"tenant_id,{HEAD}".encode(), "invoices and tenants"),
     "neither invoice nor tenant": (HEAD.replace("invoice_id,", "").encode(), "invoice_id"),
     "sep line": (b"sep=;\n" + HEAD.encode(), "line 1"),
     "UTF-16": (HEAD.encode("utf-16"), "line 1: a NUL byte"),

@@ -498,3 +498,9 @@ def test_a_changed_file_is_noticed(app_database: Database, tmp_path: Path) -> No
         path.write_bytes(path.read_bytes() + content)
         with pytest.raises(BadInput):
             list(file.blocks())
+
+
+def test_a_selection_outside_the_file(app_database: Database) -> None:
+    """A line number that the file does not have is refused instead of narrowing to less."""
+    with pytest.raises(BadInput, match="no record of the file: 7000"):
+        plan(upsert(app_database, app_database.csv, lines=(2, 7000)))
