@@ -89,6 +89,8 @@ def test_a_fragment_is_an_expression(both_schemas: Database, name: str) -> None:
     assert more == []
     if name == "is_deleted" and both_schemas.schema == "app":
         pytest.skip("this generation deletes no line softly")
+    if name == "valid_uuid" and billing.desk(both_schemas).schema.server["version"] < 160000:
+        pytest.skip("this server cannot be asked whether a text fits a type")
     mine = {key: known[key] for key in placeholders(statement)}
     text = sql.SQL(
         "SELECT {} FROM invoice_lines l JOIN monthly_invoices m ON m.id = l.invoice_id "
