@@ -59,6 +59,16 @@ def duplicates(call: Call, limit: int) -> int:
     return read(call, make, ())
 
 
+@billing.command("validate-artifacts")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.pass_obj
+def validate(call: Call, folder: Path) -> int:
+    """The artifacts of a run (1.3): 3 to 6 as in the runbook, 1 where parity has not passed."""
+    from console.cli.artifacts import validate_artifacts
+
+    return validate_artifacts(call, folder)
+
+
 @billing.command()
 @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True)
 @click.pass_obj

@@ -32,12 +32,17 @@ def read(
             check = work.read(operation)
         finally:
             operation.close()
+    report_check(call, check, columns)
+    return CODES[check.answer]
+
+
+def report_check(call: Call, check: Check, columns: Sequence[str] | None = None) -> None:
+    """Print the check for people, and its document where one was asked for."""
     call.out.result(verdict(check))
     _figures(call.out, check.figures, columns)
     call.out.findings(check.findings)
     if call.out.json:
         _document(call, check)
-    return CODES[check.answer]
 
 
 def verdict(check: Check) -> str:
