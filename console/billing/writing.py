@@ -30,6 +30,7 @@ from console.operation import (
     Progress,
     StopToken,
 )
+from console.session.guard import propose_retry
 
 
 class LineWriter(Operation):
@@ -187,19 +188,15 @@ class LineWriter(Operation):
         """Why the ledger stands in the way, if it does; a used run id raises `RunIdUsed`."""
         if not self.desk.schema.ledger:
             self._refuse_known_trail(run_id)
-            may = self.desk.schema.server["may_create_schema"]
-            missing = (
-                "The schema ops_console is missing and this role may not create it. "
-                "Have an owner run the SQL that `ops-console roles --ledger` prints."
-            )
-            return "" if may else missing
+            return self.desk.schema.ledger_fault
         with self.desk.reader() as connection:
             row = recorded(connection, run_id)
         if row is not None:
             raise RunIdUsed(
                 f"Run id {run_id} has already been used ({row['verdict']} at "
                 f"{row['marked_at']:%Y-%m-%d %H:%M:%S} UTC by {row['operator']}).",
-                next_step="Use a new run id for the retry, to keep the audit trail distinct.",
+                next_step=f"Use a new run id for the retry, such as {propose_retry(run_id)}, "
+                "to keep the audit trail distinct.",
             )
         self._refuse_known_trail(run_id)
         return ""

@@ -63,7 +63,7 @@ class PreflightOperation(Operation):
         schema = self.desk.refresh()
         probe = self._audit(schema)
         disabled = {
-            name: [finding.message for finding in (*need.reasons(schema), *_stops(probe, need))]
+            name: [*(f.message for f in need.reasons(schema)), *_stops(schema, probe, need)]
             for name, need in self._requirements.items()
         }
         missing = _unique(self._requirements, schema)
@@ -142,15 +142,15 @@ def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
                 "Use a role that may only do what the runbook needs.",
             )
         )
-    if not schema.ledger:
+    if schema.ledger_fault:
+        found.append(Finding("ledger", "error", schema.ledger_fault, "Then run preflight again."))
+    elif not schema.ledger:
         found.append(
             Finding(
                 "ledger",
                 "info",
                 "The console's own schema ops_console is not there yet.",
-                "The first applied plan creates it, and says so before."
-                if server["may_create_schema"]
-                else "This role may not create it; have an owner do so.",
+                "The first applied plan creates it, and says so before.",
             )
         )
     if schema.invalid_indexes and schema.line_key:
@@ -174,9 +174,12 @@ def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _stops(probe: tuple[Finding, ...], need: Need) -> tuple[Finding, ...]:
-    """What writes needs audit rows; what reads does not."""
-    return tuple(f for f in probe if need.writes and f.severity == "error")
+def _stops(schema: Schema, probe: tuple[Finding, ...], need: Need) -> tuple[str, ...]:
+    """What writes needs audit rows and a ledger; what reads does not."""
+    if not need.writes:
+        return ()
+    ledger = (schema.ledger_fault,) if schema.ledger_fault else ()
+    return (*ledger, *(f.message for f in probe if f.severity == "error"))
 
 
 def _unique(requirements: Mapping[str, Need], schema: Schema) -> tuple[Finding, ...]:
