@@ -199,7 +199,8 @@ class RollbackOperation(LineWriter):
         if not totals:
             raise BadInput(
                 f"Run {self.command.run_id} has left no audit row in this database.",
-                next_step="Check the run id and the environment: ops-console billing runs",
+                next_step="Check the run id and the environment: "
+                + self.desk.command_line("billing", "runs"),
             )
         target, now, rules = self.desk.target, self.desk.now(), self.desk.settings.billing
         facts = (target.server_id, self.name, repr(self.command), digest)
@@ -215,7 +216,7 @@ class RollbackOperation(LineWriter):
             rows_written=sum(row["rows"] for row in totals if row["chosen"]),
             created_at=now,
             expires_at=now + timedelta(minutes=rules.plan_minutes),
-            undo=f"ops-console billing rollback --run-id {self.command.new_run_id}",
+            undo=self.desk.command_line("billing", "rollback", "--run-id", self.command.new_run_id),
             findings=tuple(self.findings(0, 100)),
             finding_count=sum(
                 row["rows"] for row in totals if row["class"] not in ("clean", "done")

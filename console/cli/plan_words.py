@@ -69,7 +69,10 @@ def planned(out: Output, plan: Plan, undecided: int) -> None:
         out.note(f"The plan cannot be applied: {plan.blocked}")
         return
     out.result(f"  token:  {plan.token}")
-    out.note(f"Apply it until {when(plan.expires_at)} with: --apply {plan.token}")
+    until = when(plan.expires_at)
+    out.note(
+        f"Until {until}, the same command with --apply {plan.token} applies exactly this plan."
+    )
 
 
 def applied(out: Output, plan: Plan, undecided: int, outcome: Outcome, check: Check) -> None:

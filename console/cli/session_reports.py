@@ -67,7 +67,7 @@ def folded(path: Path) -> SessionState:
     except (KeyError, TypeError, ValueError) as error:
         raise CouldNotRun(
             f"{path} holds a record that is not understood: {error!r}.",
-            next_step="Look at it with: ops-console session verify",
+            next_step=f"Look at it with: ops-console session verify {path.stem}",
         ) from error
 
 
@@ -86,7 +86,7 @@ def report(
         out.result(f"  plan {plan.token} of {plan.operation}, run {plan.run_id}: {used}")
     for run in state.runs.values():
         out.result(f"  run {run.run_id}: {run.verdict} at {shown(run.at)} {run.message}".rstrip())
-    found = (*findings, *map(_doubt, state.in_doubt))
+    found = (*findings, *(_doubt(intent, state.session) for intent in state.in_doubt))
     out.findings(found)
     status: Status = "warn" if state.in_doubt else "pass"
     out.document(
@@ -137,12 +137,12 @@ def verify_log(call: Call, session_id: str, anchors: Sequence[tuple[int, str]]) 
     return 0 if result.ok else 1
 
 
-def _doubt(intent: Intent) -> Finding:
+def _doubt(intent: Intent, session: str) -> Finding:
     return Finding(
         "in_doubt",
         "warning",
         f"Whether run {intent.run_id} has been applied is in doubt.",
-        "Settle it: ops-console session resume",
+        f"Settle it: ops-console session resume {session}",
         intent.run_id,
     )
 
