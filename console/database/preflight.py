@@ -21,6 +21,8 @@ from console.operation import (
     StopToken,
 )
 
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -73,7 +75,11 @@ class PreflightOperation(Operation):
             answer = "fail"
         works = sum(1 for reasons in disabled.values() if not reasons)
         summary = f"{works} of {len(disabled)} operations are possible"
-        figures = {**facts(schema), "disabled": {k: v for k, v in disabled.items() if v}}
+        figures = {
+            **facts(schema),
+            "audit_rows": _audit_word(probe),
+            "disabled": {k: v for k, v in disabled.items() if v},
+        }
         yield Checked(Check(self.name, answer, summary, findings, figures))
 
     def _audit(self, schema: Schema) -> tuple[Finding, ...]:
@@ -124,7 +130,23 @@ def facts(schema: Schema) -> dict[str, object]:
         "audit_triggers": list(schema.audit_triggers),
         "soft_delete": schema.soft_delete,
         "ledger": schema.ledger,
+        "rights": _rights(schema),
     }
+
+
+def _rights(schema: Schema) -> dict[str, list[str]]:
+    """What the role may do, by table."""
+    return {
+        table: [right for right in RIGHTS if (table, right) in schema.rights]
+        for table in schema.tables
+    }
+
+
+def _audit_word(probe: tuple[Finding, ...]) -> str:
+    """What trying to write an audit row has shown; an untried one is not green."""
+    if not probe:
+        return "can be written (tried and rolled back)"
+    return "cannot be written" if probe[0].severity == "error" else "not run"
 
 
 def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
