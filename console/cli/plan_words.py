@@ -37,11 +37,13 @@ def plan(out: Output, plan: Plan) -> None:
         out.result(f"  note:   {note}")
 
 
-def rows(out: Output, rows: Sequence[PlanRow]) -> None:
+def rows(out: Output, plan: Plan, rows: Sequence[PlanRow]) -> None:
     """One page of the plan's rows."""
     if rows:
         head = ("key", "operation", "change", "reason")
         out.table(head, [(r.key, r.operation, _change(r), r.reason) for r in rows])
+        if len(rows) < (total := sum(plan.counts.values())):
+            out.note(f"These are {len(rows):,} of {total:,} rows; see --page and --page-size.")
 
 
 def _change(row: PlanRow) -> str:
@@ -67,6 +69,9 @@ def planned(out: Output, plan: Plan, undecided: int) -> None:
     out.note("Planned; nothing was written.")
     if plan.blocked:
         out.note(f"The plan cannot be applied: {plan.blocked}")
+        return
+    if not plan.rows_written:
+        out.note("There is nothing to write, so there is nothing to apply.")
         return
     out.result(f"  token:  {plan.token}")
     until = when(plan.expires_at)
