@@ -19,7 +19,7 @@ from console.documents import (
 )
 from console.errors import CouldNotRun
 from console.operation import Finding
-from console.session.chain import verify
+from console.session.chain import VerifyResult, verify
 from console.session.directory import SessionSummary, find, sessions
 from console.session.log import read
 from console.session.state import SessionState, fold
@@ -54,10 +54,13 @@ def list_sessions(call: Call) -> int:
 
 
 def show_session(call: Call, session_id: str) -> int:
-    """Print what one session has done."""
+    """Print what one session has done; 1 where its log was altered and so proves nothing."""
     path = find(call.session_dir, session_id)
-    report(call, path, folded(path), "session_show", ())
-    return 0
+    chain = verify(path)
+    report(call, path, folded(path), "session_show", _chain_findings(chain), altered=not chain.ok)
+    for sentence in chain.not_proven:
+        call.out.note(sentence)
+    return 0 if chain.ok else 1
 
 
 def folded(path: Path) -> SessionState:
@@ -72,9 +75,15 @@ def folded(path: Path) -> SessionState:
 
 
 def report(
-    call: Call, path: Path, state: SessionState, operation: str, findings: Sequence[Finding]
+    call: Call,
+    path: Path,
+    state: SessionState,
+    operation: str,
+    findings: Sequence[Finding],
+    *,
+    altered: bool = False,
 ) -> None:
-    """Print a session's state; a run in doubt is a warning."""
+    """Print a session's state; a run in doubt is a warning, an altered log proves nothing."""
     out = call.out
     out.result(f"Session {state.session} by {state.operator} on {state.environment}")
     out.result(f"  started {shown(state.started_at)}, last {shown(state.last_at)}")
@@ -88,7 +97,7 @@ def report(
         out.result(f"  run {run.run_id}: {run.verdict} at {shown(run.at)} {run.message}".rstrip())
     found = (*findings, *(_doubt(intent, state.session) for intent in state.in_doubt))
     out.findings(found)
-    status: Status = "warn" if state.in_doubt else "pass"
+    status: Status = "fail" if altered else "warn" if state.in_doubt else "pass"
     out.document(
         SessionDocument(
             operation=operation,
@@ -117,9 +126,7 @@ def verify_log(call: Call, session_id: str, anchors: Sequence[tuple[int, str]]) 
     result = verify(path, anchors)
     for sentence in result.sentences:
         call.out.result(sentence)
-    found = [Finding(f.kind, "error", f.message, line=f.line) for f in result.faults]
-    if result.torn_bytes:
-        found.append(Finding("torn", "warning", "The last line is torn; opening repairs it."))
+    found = _chain_findings(result)
     status: Status = "fail" if result.faults else "warn" if found else "pass"
     call.out.document(
         LogCheckDocument(
@@ -135,6 +142,14 @@ def verify_log(call: Call, session_id: str, anchors: Sequence[tuple[int, str]]) 
         )
     )
     return 0 if result.ok else 1
+
+
+def _chain_findings(result: VerifyResult) -> list[Finding]:
+    """What is wrong with a log's chain; a torn last line is a crash's, not a forger's."""
+    found = [Finding(f.kind, "error", f.message, line=f.line) for f in result.faults]
+    if result.torn_bytes:
+        found.append(Finding("torn", "warning", "The last line is torn; opening repairs it."))
+    return found
 
 
 def _doubt(intent: Intent, session: str) -> Finding:
