@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from console.settings import Environment, Settings
 class Desk:
     """One operator at one environment.
 
-    `session_id` names the session that the ledger and the audit rows point back to.
+    `session_id` names the session that the ledger and the audit rows point back to; `options` are
+    the global options of a command line that leads to this environment.
     """
 
     def __init__(
@@ -30,14 +32,20 @@ class Desk:
         *,
         operator: str,
         reason: str = "",
+        options: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.environment = environment
         self.settings = settings
         self.operator = operator
         self.reason = reason
+        self.options = options or ("--env", name)
         self.session_id = ""
         self._schema: Schema | None = None
+
+    def command_line(self, *words: str) -> str:
+        """A command line at this environment, complete enough to be pasted."""
+        return shlex.join(["ops-console", *self.options, *words])
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
-from console.errors import Stopped
+from console.stop import StopToken as StopToken
 
 Answer = Literal["pass", "warn", "fail", "not_run"]
 Severity = Literal["info", "warning", "error"]
@@ -194,35 +193,6 @@ class Page:
     size: int = 100
     kinds: tuple[str, ...] = ()
     search: str = ""
-
-
-class StopToken:
-    """A request to stop, asked between batches; `on_stop` ends the statement in flight."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self._callbacks: list[Callable[[], None]] = []
-
-    def on_stop(self, callback: Callable[[], None]) -> None:
-        self._callbacks.append(callback)
-
-    def request(self) -> None:
-        self._event.set()
-        for callback in tuple(self._callbacks):
-            callback()
-
-    def forget(self) -> None:
-        """Drop the callbacks: what they would end is over."""
-        self._callbacks.clear()
-
-    @property
-    def requested(self) -> bool:
-        return self._event.is_set()
-
-    def check(self) -> None:
-        """Raise `Stopped` when a stop was asked for."""
-        if self._event.is_set():
-            raise Stopped
 
 
 class Operation(ABC):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 
 from console.database.connect import Row
 from console.operation import Finding
+from console.settings import Billing
 
 _FIX = "Correct the line in the file and plan again."
 _CONFLICT = "Decide it by hand: the duplicate precheck shows both rows side by side."
@@ -28,13 +31,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "invoice_id": ("the invoice id is not a UUID: {value}", _FIX),
     "unit_id": ("the unit id is not a UUID: {value}", _FIX),
-    "line_type": (
-        "the line type is not one of the configured ones: {value}",
-        "Correct it (heizkosten, not heizungskosten), or add it to billing.line_types.",
-    ),
     "description": ("the description is empty; such a line would escape the unique key", _FIX),
     "description_long": ("the description has {value} bytes, too many for the unique index", _FIX),
-    "tax_rate": ("the tax rate is not a whole percent of 0, 10, 13 or 20: {value}", _FIX),
     "unknown_invoice": ("there is no invoice {value}", _FIX),
     "unknown_unit": ("there is no unit {value}", _FIX),
     "other_unit": ("unit {value} is not the unit of this invoice", _FIX),
@@ -72,14 +70,19 @@ _TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
-def finding(row: Row) -> Finding:
+def finding(row: Row, rules: Billing) -> Finding:
     """Turn a row of the problem table into a finding."""
     code, value = row["code"], row["value"]
     if code == "amount":
         text, step = _amount(value), "Write it as 1234.56: a point, two decimals, no grouping."
+    elif code == "line_type":
+        text, step = _line_type(value, rules.line_types)
+    elif code == "tax_rate":
+        allowed = ", ".join(map(str, rules.tax_rates))
+        text, step = f"the tax rate is not a whole percent out of {allowed}: {_cell(value)}", _FIX
     else:
         template, step = _TEXTS[code]
-        text = template.format(value="(empty)" if value is None else value)
+        text = template.format(value=_cell(value))
     return Finding(
         code=code,
         severity="error",
@@ -87,6 +90,20 @@ def finding(row: Row) -> Finding:
         next_step=step,
         record=row["record"] or "",
         line=row["line"],
+    )
+
+
+def _cell(value: str | None) -> str:
+    return "(empty)" if value is None else value
+
+
+def _line_type(value: str | None, known: Sequence[str]) -> tuple[str, str]:
+    """Name the probable twin, so that no second spelling becomes a parallel line."""
+    twins = get_close_matches((value or "").lower(), known, n=1)
+    meant = f"Did you mean {twins[0]}? Otherwise write" if twins else "Write"
+    return (
+        f"the line type is not one of the configured ones: {_cell(value)}",
+        f"{meant} one of {', '.join(known)}, or add it to billing.line_types.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from console.database.preflight import Need
 from console.database.schema import Schema
 from console.operation import Finding
@@ -14,7 +16,36 @@ _WRITES = (
     # Locking an invoice needs the right to update it.
     ("monthly_invoices", "UPDATE"),
 )
-_READS = ("monthly_invoices", "invoice_lines", "audit_logs", "units")
+# The columns that the statements name; where a type is given, any other would be misread.
+_READS: dict[str, dict[str, str]] = {
+    "monthly_invoices": {
+        "id": "uuid",
+        "unit_id": "uuid",
+        "tenant_id": "uuid",
+        "year": "",
+        "month": "",
+        "status": "",
+    },
+    "invoice_lines": {
+        "id": "uuid",
+        "invoice_id": "uuid",
+        "unit_id": "uuid",
+        "line_type": "",
+        "description": "",
+        "amount": "numeric",
+        "tax_rate": "integer",
+        "meta": "jsonb",
+        "created_at": "",
+    },
+    "audit_logs": {
+        "action": "",
+        "record_id": "",
+        "old_data": "jsonb",
+        "new_data": "jsonb",
+        "created_at": "",
+    },
+    "units": {"id": "uuid"},
+}
 
 
 def _missing(code: str, message: str, next_step: str) -> Finding:
@@ -28,6 +59,7 @@ def read_blocked(schema: Schema) -> tuple[Finding, ...]:
         for name in _READS
         if name not in schema.tables
     ]
+    found += _misfits(schema)
     if schema.server["encoding"] != "UTF8":
         found.append(
             _missing(
@@ -42,6 +74,20 @@ def read_blocked(schema: Schema) -> tuple[Finding, ...]:
         if name in schema.tables and (name, "SELECT") not in schema.rights
     ]
     return tuple(found)
+
+
+def _misfits(schema: Schema) -> Iterator[Finding]:
+    """The columns that are missing or of another type than the statements take them for."""
+    step = "Have the schema migrated, or name the right database."
+    for table, wanted in _READS.items():
+        columns = schema.tables.get(table)
+        for name, kind in wanted.items() if columns is not None else ():
+            column = (columns or {}).get(name)
+            if column is None:
+                yield _missing("column", f"The table {table} has no column {name}.", step)
+            elif not column.type.startswith(kind):
+                message = f"The column {table}.{name} is {column.type}, not {kind}."
+                yield _missing("column_type", message, step)
 
 
 def upsert_blocked(schema: Schema) -> tuple[Finding, ...]:

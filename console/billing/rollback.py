@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from console.billing.requirements import rollback_blocked
+from console.billing.rollback_rows import counts, finding, plan_row
 from console.billing.staging import locked_fragment
 from console.billing.verification import ACTIONS
 from console.billing.writing import LineWriter
@@ -29,29 +30,7 @@ from console.operation import (
     Planned,
     PlanRow,
     Progress,
-    Severity,
 )
-
-_MEANING: dict[str, tuple[str, str]] = {
-    "changed": (
-        "the line was changed since the run",
-        "Compare the three versions and decide: keep the current one, or restore.",
-    ),
-    "gone": (
-        "the line has been deleted since the run",
-        "Compare the versions and decide: leave it deleted, or restore.",
-    ),
-    "referenced": ("another table points at the line", "Remove the reference first."),
-    "merged": ("a merge of duplicates counts on the line", "Undo the merge first."),
-    "key_taken": ("another line has taken its key since", "Decide between the two lines by hand."),
-    "closed": ("its invoice is cancelled or its month locked", "Have the period opened first."),
-    "no_invoice": ("its invoice is gone", "Nothing to restore it to; review by hand."),
-    "manual": (
-        "the run kept no true image of the line before it",
-        "Needs manual review, as the runbook says: find the old value elsewhere.",
-    ),
-    "unreadable": ("its audit row names no single line", "Needs manual review."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +95,12 @@ class RollbackOperation(LineWriter):
                 kinds=list(page.kinds),
                 search=page.search,
             ).fetchall()
-        return [_plan_row(row) for row in found]
+        return [plan_row(row) for row in found]
 
     def findings(self, after: int = 0, size: int = 1000) -> Sequence[Finding]:
         with transaction(self._open_connection()) as cursor:
             found = run(cursor, self.statements, "conflicts", after=after, size=size).fetchall()
-        return [_finding(row) for row in found]
+        return [finding(row) for row in found]
 
     def write_parts(self) -> Mapping[str, sql.Composable]:
         names = self.desk.schema.line_columns
@@ -199,7 +178,8 @@ class RollbackOperation(LineWriter):
         if not totals:
             raise BadInput(
                 f"Run {self.command.run_id} has left no audit row in this database.",
-                next_step="Check the run id and the environment: ops-console billing runs",
+                next_step="Check the run id and the environment: "
+                + self.desk.command_line("billing", "runs"),
             )
         target, now, rules = self.desk.target, self.desk.now(), self.desk.settings.billing
         facts = (target.server_id, self.name, repr(self.command), digest)
@@ -210,12 +190,12 @@ class RollbackOperation(LineWriter):
             target=target,
             run_id=self.command.new_run_id,
             digest=hashlib.sha256("\n".join(facts).encode()).hexdigest(),
-            counts=_counts(totals),
+            counts=counts(totals),
             money={rules.currency: money.quantize(Decimal("0.01"))},
             rows_written=sum(row["rows"] for row in totals if row["chosen"]),
             created_at=now,
             expires_at=now + timedelta(minutes=rules.plan_minutes),
-            undo=f"ops-console billing rollback --run-id {self.command.new_run_id}",
+            undo=self.desk.command_line("billing", "rollback", "--run-id", self.command.new_run_id),
             findings=tuple(self.findings(0, 100)),
             finding_count=sum(
                 row["rows"] for row in totals if row["class"] not in ("clean", "done")
@@ -236,34 +216,3 @@ class RollbackOperation(LineWriter):
                 for row in stale
             ]  # fmt: skip
             raise Moved(findings=findings, next_step="Plan again.")
-
-
-def _counts(totals: Sequence[Row]) -> dict[str, int]:
-    """Rows by what is written (delete, restore, insert) and, for the rest, by class."""
-    counts: dict[str, int] = {}
-    for row in totals:
-        kind = row["act"] if row["chosen"] else row["class"]
-        counts[kind] = counts.get(kind, 0) + row["rows"]
-    return counts
-
-
-def _plan_row(row: Row) -> PlanRow:
-    kind = row["act"] if row["chosen"] else row["class"]
-    text = _MEANING.get(row["class"], ("", ""))[0]
-    return PlanRow(
-        number=row["n"],
-        key=row["record"],
-        operation=kind,
-        before=row["before"],
-        after=row["after"],
-        current=row["current"],
-        reason=text,
-        selected=row["chosen"],
-    )
-
-
-def _finding(row: Row) -> Finding:
-    text, step = _MEANING[row["class"]]
-    decided = " (decided: restore)" if row["chosen"] else ""
-    severity: Severity = "info" if row["chosen"] else "warning"
-    return Finding(row["class"], severity, f"{row['record']}: {text}{decided}", step, row["record"])

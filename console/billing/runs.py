@@ -35,6 +35,9 @@ class RunsOperation(Operation):
     def read(self) -> Iterator[Event]:
         """End with a check whose `figures` hold the rows, newest first."""
         schema = self.desk.refresh()
+        if schema.ledger_closed:
+            yield Checked(Check(self.name, "not_run", schema.ledger_fault))
+            return
         rows: list[Row] = []
         with self.desk.reader("runs") as connection, transaction(connection) as cursor:
             if schema.ledger:

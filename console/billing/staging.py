@@ -198,7 +198,7 @@ class Staging:
         """Findings, those a human must decide first, then by line."""
         with transaction(self.connection) as cursor:
             found = run(cursor, "billing/plan", "findings", after=after, size=size).fetchall()
-        return [finding(row) for row in found]
+        return [finding(row, self._rules) for row in found]
 
     def _amount_pattern(self) -> str:
         column = self.schema.tables["invoice_lines"]["amount"]

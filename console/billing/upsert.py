@@ -106,7 +106,7 @@ class UpsertOperation(LineWriter):
             rows_written=sum(counts.get(kind, 0) for kind in WRITTEN),
             created_at=now,
             expires_at=now + timedelta(minutes=rules.plan_minutes),
-            undo=f"ops-console billing rollback --run-id {self.command.run_id}",
+            undo=self.desk.command_line("billing", "rollback", "--run-id", self.command.run_id),
             findings=tuple(self.findings(0, 100)),
             finding_count=found,
             blocked=self._refuse_used_run_id(self.command.run_id),
@@ -115,7 +115,7 @@ class UpsertOperation(LineWriter):
 
     def _notes(self, file: LinesFile, touched: Row) -> tuple[str, ...]:
         notes = []
-        if not self.desk.schema.ledger:
+        if not self.desk.schema.ledger and not self.desk.schema.ledger_fault:
             notes.append("The schema ops_console is created first, once, in its own transaction.")
         if file.encoding == "cp1252":
             notes.append("The file is not UTF-8; it is read as Windows-1252.")

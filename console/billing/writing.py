@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import ClassVar
 
 import psycopg
 from psycopg import sql
 
+from console.billing.batches import Batches
 from console.billing.verification import VerifyRun, VerifyRunOperation, audit_trail, run_images
-from console.database.connect import Connection, Row, columns, run, stopped, transaction
+from console.database.connect import Connection, Row, columns, stopped, transaction
 from console.database.ledger import commit, guard, install, open_run, recorded, start_audit
 from console.desk import Desk
 from console.errors import ConsoleError, CouldNotRun, Moved, RunIdUsed
@@ -30,6 +30,7 @@ from console.operation import (
     Progress,
     StopToken,
 )
+from console.session.guard import propose_retry
 
 
 class LineWriter(Operation):
@@ -187,19 +188,15 @@ class LineWriter(Operation):
         """Why the ledger stands in the way, if it does; a used run id raises `RunIdUsed`."""
         if not self.desk.schema.ledger:
             self._refuse_known_trail(run_id)
-            may = self.desk.schema.server["may_create_schema"]
-            missing = (
-                "The schema ops_console is missing and this role may not create it. "
-                "Have an owner run the SQL that `ops-console roles --ledger` prints."
-            )
-            return "" if may else missing
+            return self.desk.schema.ledger_fault
         with self.desk.reader() as connection:
             row = recorded(connection, run_id)
         if row is not None:
             raise RunIdUsed(
                 f"Run id {run_id} has already been used ({row['verdict']} at "
                 f"{row['marked_at']:%Y-%m-%d %H:%M:%S} UTC by {row['operator']}).",
-                next_step="Use a new run id for the retry, to keep the audit trail distinct.",
+                next_step=f"Use a new run id for the retry, such as {propose_retry(run_id)}, "
+                "to keep the audit trail distinct.",
             )
         self._refuse_known_trail(run_id)
         return ""
@@ -211,47 +208,3 @@ class LineWriter(Operation):
                 f"Run id {run_id} already stands in {rows} audit rows of another tool.",
                 next_step="Use a new run id, to keep the audit trail distinct.",
             )
-
-
-class Batches:
-    """Writes the plan batch by batch inside the open transaction and adds up what was written."""
-
-    def __init__(
-        self, cursor: psycopg.Cursor[Row], writer: LineWriter, plan: Plan, base: object
-    ) -> None:
-        self._cursor = cursor
-        self._writer = writer
-        self._planned = tuple(kind for kind in writer.kinds if plan.counts.get(kind))
-        self._parts = writer.write_parts()
-        self._values = {"run_id": plan.run_id, "base": base, **writer.write_values()}
-        self.counts = dict.fromkeys(writer.kinds, 0)
-        self.money = Decimal(0)
-
-    def write(self, low: int, high: int) -> dict[str, int]:
-        """Write the rows with a place above `low` and up to `high`; returns the counts by kind."""
-        return {kind: self._one(kind, low, high) for kind in self._planned}
-
-    def _one(self, kind: str, low: int, high: int) -> int:
-        # The first moment after the base belongs to the row that opens the run.
-        done = sum(self.counts.values()) + 1
-        measured = run(
-            self._cursor,
-            self._writer.statements,
-            f"{kind}_batch",
-            self._parts,
-            low=low,
-            high=high,
-            done=done,
-            **self._values,
-        ).fetchone()
-        assert measured is not None  # noqa: S101 - an aggregate always answers
-        if measured["rows"] != measured["logged"]:
-            raise Moved("Not every line got its audit row; rolled back, nothing was changed.")
-        if measured.get("changed"):
-            raise Moved(
-                "A trigger wrote other values than planned; rolled back, nothing was changed.",
-                next_step="See the triggers of invoice_lines in the preflight.",
-            )
-        self.counts[kind] += measured["rows"]
-        self.money += measured["money"]
-        return int(measured["rows"])

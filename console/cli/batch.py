@@ -110,6 +110,11 @@ def _may_write(call: Call, planned: Planned, dry_run: bool) -> bool:
     if planned.plan.blocked:
         call.out.note(f"Nothing was written: {planned.plan.blocked}")
         return False
+    if not planned.plan.rows_written:
+        same_lines = f"{same} are already there; nothing was written, the run id is still free"
+        _say(call, f"Upsert complete: 0 inserted, 0 updated; {same_lines}")
+        _say(call, "Done.")
+        return False
     return True
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from console.cli.pasted import resume_line
 from console.errors import BadInput, ConsoleError, CouldNotRun, InDoubt, Refused, Stopped
 from console.operation import Finding
 
@@ -26,8 +27,9 @@ def failed(error: ConsoleError, call: Call) -> int:
     if error.next_step:
         out.note(f"  -> {error.next_step}")
     if isinstance(error, InDoubt) and call.log is not None:
-        out.note(f"  -> ops-console session resume {call.log[0].stem}")
-    out.findings(error.findings)
+        out.note(f"  -> {resume_line(call.options, call.log[0].stem)}")
+    # What is the sentence itself needs no second saying.
+    out.findings([f for f in error.findings if f.message != error.message])
     if call.outcome is not None:
         out.note(f"Run {call.outcome.run_id} is committed.")
     if out.json:

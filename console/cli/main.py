@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from console.cli import batch, billing, sandbox, session
+from console.cli import batch, billing, roles, sandbox, session
 from console.cli.arguments import hide_password
 from console.cli.failure import crashed, failed, interrupted, usage
 from console.cli.options import FOLDER, Options, remember_command
@@ -93,6 +93,7 @@ for _command in (
     batch.batch_upsert,
     billing.billing,
     billing.preflight,
+    roles.roles,
     sandbox.sandbox,
     session.session,
     session.schema,

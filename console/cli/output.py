@@ -58,7 +58,7 @@ class Output:
         for finding in findings:
             if self.unread and not self.json:
                 return
-            self.result(f"{finding.severity}: {finding.message}")
+            self.result(f"{finding.severity}: {_sentence(finding)}")
             if finding.next_step != step:  # the same advice once for a run of findings
                 step = finding.next_step
                 self.result(f"  -> {step}") if step else None
@@ -102,3 +102,9 @@ class Output:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def _sentence(finding: Finding) -> str:
+    """The message, and the record it is about where neither it nor a line names it."""
+    known = not finding.record or finding.line is not None or finding.record in finding.message
+    return finding.message if known else f"{finding.message} ({finding.record})"

@@ -37,11 +37,13 @@ def plan(out: Output, plan: Plan) -> None:
         out.result(f"  note:   {note}")
 
 
-def rows(out: Output, rows: Sequence[PlanRow]) -> None:
+def rows(out: Output, plan: Plan, rows: Sequence[PlanRow]) -> None:
     """One page of the plan's rows."""
     if rows:
         head = ("key", "operation", "change", "reason")
         out.table(head, [(r.key, r.operation, _change(r), r.reason) for r in rows])
+        if len(rows) < (total := sum(plan.counts.values())):
+            out.note(f"These are {len(rows):,} of {total:,} rows; see --page and --page-size.")
 
 
 def _change(row: PlanRow) -> str:
@@ -68,8 +70,14 @@ def planned(out: Output, plan: Plan, undecided: int) -> None:
     if plan.blocked:
         out.note(f"The plan cannot be applied: {plan.blocked}")
         return
+    if not plan.rows_written:
+        out.note("There is nothing to write, so there is nothing to apply.")
+        return
     out.result(f"  token:  {plan.token}")
-    out.note(f"Apply it until {when(plan.expires_at)} with: --apply {plan.token}")
+    until = when(plan.expires_at)
+    out.note(
+        f"Until {until}, the same command with --apply {plan.token} applies exactly this plan."
+    )
 
 
 def applied(out: Output, plan: Plan, undecided: int, outcome: Outcome, check: Check) -> None:

@@ -19,7 +19,7 @@ from console.documents import (
 )
 from console.errors import CouldNotRun
 from console.operation import Finding
-from console.session.chain import verify
+from console.session.chain import VerifyResult, verify
 from console.session.directory import SessionSummary, find, sessions
 from console.session.log import read
 from console.session.state import SessionState, fold
@@ -54,10 +54,13 @@ def list_sessions(call: Call) -> int:
 
 
 def show_session(call: Call, session_id: str) -> int:
-    """Print what one session has done."""
+    """Print what one session has done; 1 where its log was altered and so proves nothing."""
     path = find(call.session_dir, session_id)
-    report(call, path, folded(path), "session_show", ())
-    return 0
+    chain = verify(path)
+    report(call, path, folded(path), "session_show", _chain_findings(chain), altered=not chain.ok)
+    for sentence in chain.not_proven:
+        call.out.note(sentence)
+    return 0 if chain.ok else 1
 
 
 def folded(path: Path) -> SessionState:
@@ -67,14 +70,20 @@ def folded(path: Path) -> SessionState:
     except (KeyError, TypeError, ValueError) as error:
         raise CouldNotRun(
             f"{path} holds a record that is not understood: {error!r}.",
-            next_step="Look at it with: ops-console session verify",
+            next_step=f"Look at it with: ops-console session verify {path.stem}",
         ) from error
 
 
 def report(
-    call: Call, path: Path, state: SessionState, operation: str, findings: Sequence[Finding]
+    call: Call,
+    path: Path,
+    state: SessionState,
+    operation: str,
+    findings: Sequence[Finding],
+    *,
+    altered: bool = False,
 ) -> None:
-    """Print a session's state; a run in doubt is a warning."""
+    """Print a session's state; a run in doubt is a warning, an altered log proves nothing."""
     out = call.out
     out.result(f"Session {state.session} by {state.operator} on {state.environment}")
     out.result(f"  started {shown(state.started_at)}, last {shown(state.last_at)}")
@@ -86,9 +95,9 @@ def report(
         out.result(f"  plan {plan.token} of {plan.operation}, run {plan.run_id}: {used}")
     for run in state.runs.values():
         out.result(f"  run {run.run_id}: {run.verdict} at {shown(run.at)} {run.message}".rstrip())
-    found = (*findings, *map(_doubt, state.in_doubt))
+    found = (*findings, *(_doubt(intent, state.session) for intent in state.in_doubt))
     out.findings(found)
-    status: Status = "warn" if state.in_doubt else "pass"
+    status: Status = "fail" if altered else "warn" if state.in_doubt else "pass"
     out.document(
         SessionDocument(
             operation=operation,
@@ -117,9 +126,7 @@ def verify_log(call: Call, session_id: str, anchors: Sequence[tuple[int, str]]) 
     result = verify(path, anchors)
     for sentence in result.sentences:
         call.out.result(sentence)
-    found = [Finding(f.kind, "error", f.message, line=f.line) for f in result.faults]
-    if result.torn_bytes:
-        found.append(Finding("torn", "warning", "The last line is torn; opening repairs it."))
+    found = _chain_findings(result)
     status: Status = "fail" if result.faults else "warn" if found else "pass"
     call.out.document(
         LogCheckDocument(
@@ -137,12 +144,20 @@ def verify_log(call: Call, session_id: str, anchors: Sequence[tuple[int, str]]) 
     return 0 if result.ok else 1
 
 
-def _doubt(intent: Intent) -> Finding:
+def _chain_findings(result: VerifyResult) -> list[Finding]:
+    """What is wrong with a log's chain; a torn last line is a crash's, not a forger's."""
+    found = [Finding(f.kind, "error", f.message, line=f.line) for f in result.faults]
+    if result.torn_bytes:
+        found.append(Finding("torn", "warning", "The last line is torn; opening repairs it."))
+    return found
+
+
+def _doubt(intent: Intent, session: str) -> Finding:
     return Finding(
         "in_doubt",
         "warning",
         f"Whether run {intent.run_id} has been applied is in doubt.",
-        "Settle it: ops-console session resume",
+        f"Settle it: ops-console session resume {session}",
         intent.run_id,
     )
 

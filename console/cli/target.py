@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.cli.options import Options
+from console.cli.pasted import target_options
 from console.errors import BadInput
 from console.secrets import Secret, redact
 
@@ -47,6 +48,7 @@ def open_desk(options: Options, warn: Callable[[str], None]) -> Desk:
         # Both go into audit rows, which nobody can redact afterwards.
         operator=redact(options.operator or os_user()),
         reason=redact(options.reason),
+        options=target_options(options, name),
     )
 
 

@@ -56,6 +56,7 @@ def write(call: Call, change: Change) -> int:
             planned = _plan(call, work, operation, change)
             if made is not None:
                 require_same(made, planned.plan)
+                _require_rows(planned.plan)
                 outcome = work.apply(operation, planned.plan)
                 check = work.verify(operation, outcome)
         finally:
@@ -87,6 +88,12 @@ def require_same(made: PlanMade, plan: Plan) -> None:
             f"{plan.token}; nothing was changed.",
             next_step="Run the same command without --apply, and read the new plan.",
         )
+
+
+def _require_rows(plan: Plan) -> None:
+    """An empty run would use up its run id and leave nothing that could be undone."""
+    if not plan.rows_written:
+        raise Refused("The plan writes no row, so there is nothing to apply.")
 
 
 def exit_code(planned: Planned, check: Check | None) -> int:
@@ -156,7 +163,7 @@ def _plan(call: Call, work: Work, operation: Operation, change: Change) -> Plann
     plan = work.plan(operation)
     plan_words.plan(call.out, plan)
     rows = _page(operation, change.paging)
-    plan_words.rows(call.out, rows)
+    plan_words.rows(call.out, plan, rows)
     findings, undecided = report_findings(call, operation, change.undecided)
     return Planned(plan, rows, findings, undecided, change.paging)
 

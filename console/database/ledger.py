@@ -18,6 +18,7 @@ from console.database.connect import (
     Connection,
     Row,
     columns,
+    compose,
     connect,
     database_errors,
     run,
@@ -55,6 +56,13 @@ class Opened:
 def ledger_sql() -> str:
     """The SQL that makes the console's own schema, to be run once by an owner."""
     return sql_root().joinpath(*MIGRATION).read_text(encoding="utf-8")
+
+
+def grants_sql(role: str) -> str:
+    """The SQL that lets a role enter its runs in the ledger, and no more."""
+    to = {"role": sql.Identifier(role)}
+    grants = (compose("server/ledger", name, to) for name in ("grant_schema", "grant_ledger"))
+    return "".join(f"{grant.as_string()};\n" for grant in grants)
 
 
 def install(connection: Connection) -> None:

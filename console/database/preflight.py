@@ -21,6 +21,8 @@ from console.operation import (
     StopToken,
 )
 
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -63,7 +65,7 @@ class PreflightOperation(Operation):
         schema = self.desk.refresh()
         probe = self._audit(schema)
         disabled = {
-            name: [finding.message for finding in (*need.reasons(schema), *_stops(probe, need))]
+            name: [*(f.message for f in need.reasons(schema)), *_stops(schema, probe, need)]
             for name, need in self._requirements.items()
         }
         missing = _unique(self._requirements, schema)
@@ -73,7 +75,11 @@ class PreflightOperation(Operation):
             answer = "fail"
         works = sum(1 for reasons in disabled.values() if not reasons)
         summary = f"{works} of {len(disabled)} operations are possible"
-        figures = {**facts(schema), "disabled": {k: v for k, v in disabled.items() if v}}
+        figures = {
+            **facts(schema),
+            "audit_rows": _audit_word(probe),
+            "disabled": {k: v for k, v in disabled.items() if v},
+        }
         yield Checked(Check(self.name, answer, summary, findings, figures))
 
     def _audit(self, schema: Schema) -> tuple[Finding, ...]:
@@ -124,7 +130,23 @@ def facts(schema: Schema) -> dict[str, object]:
         "audit_triggers": list(schema.audit_triggers),
         "soft_delete": schema.soft_delete,
         "ledger": schema.ledger,
+        "rights": _rights(schema),
     }
+
+
+def _rights(schema: Schema) -> dict[str, list[str]]:
+    """What the role may do, by table."""
+    return {
+        table: [right for right in RIGHTS if (table, right) in schema.rights]
+        for table in schema.tables
+    }
+
+
+def _audit_word(probe: tuple[Finding, ...]) -> str:
+    """What trying to write an audit row has shown; an untried one is not green."""
+    if not probe:
+        return "can be written (tried and rolled back)"
+    return "cannot be written" if probe[0].severity == "error" else "not run"
 
 
 def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
@@ -142,15 +164,15 @@ def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
                 "Use a role that may only do what the runbook needs.",
             )
         )
-    if not schema.ledger:
+    if schema.ledger_fault:
+        found.append(Finding("ledger", "error", schema.ledger_fault, "Then run preflight again."))
+    elif not schema.ledger:
         found.append(
             Finding(
                 "ledger",
                 "info",
                 "The console's own schema ops_console is not there yet.",
-                "The first applied plan creates it, and says so before."
-                if server["may_create_schema"]
-                else "This role may not create it; have an owner do so.",
+                "The first applied plan creates it, and says so before.",
             )
         )
     if schema.invalid_indexes and schema.line_key:
@@ -174,9 +196,12 @@ def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _stops(probe: tuple[Finding, ...], need: Need) -> tuple[Finding, ...]:
-    """What writes needs audit rows; what reads does not."""
-    return tuple(f for f in probe if need.writes and f.severity == "error")
+def _stops(schema: Schema, probe: tuple[Finding, ...], need: Need) -> tuple[str, ...]:
+    """What writes needs audit rows and a ledger; what reads does not."""
+    if not need.writes:
+        return ()
+    ledger = (schema.ledger_fault,) if schema.ledger_fault else ()
+    return (*ledger, *(f.message for f in probe if f.severity == "error"))
 
 
 def _unique(requirements: Mapping[str, Need], schema: Schema) -> tuple[Finding, ...]:

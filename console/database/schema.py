@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -89,7 +90,7 @@ class Schema:
     rights: frozenset[tuple[str, str]]
     collations: tuple[str, ...]
     ledger: bool
-    extra: Mapping[str, object] = field(default_factory=dict)
+    ledger_closed: bool = False
     late_triggers: tuple[str, ...] = ()
 
     @property
@@ -111,6 +112,17 @@ class Schema:
     @property
     def soft_delete(self) -> bool:
         return "deleted_at" in self.tables.get("invoice_lines", {})
+
+    @property
+    def ledger_fault(self) -> str:
+        """Why no run can be entered in the console's ledger; empty where one can."""
+        role = self.server["role"]
+        if self.ledger_closed:
+            return f"The role {role} may not use the schema ops_console. {_by_owner('--to', role)}"
+        if self.ledger or self.server["may_create_schema"]:
+            return ""
+        remedy = _by_owner("--ledger", "--to", role)
+        return f"The schema ops_console is missing, and {role} may not create it. {remedy}"
 
     @property
     def audit_columns(self) -> tuple[str, ...]:
@@ -159,6 +171,11 @@ class Schema:
         )
 
 
+def _by_owner(*options: str) -> str:
+    command = shlex.join(["ops-console", "roles", *options])
+    return f"Have an owner run the SQL that this prints: {command}"
+
+
 def read_schema(connection: Connection) -> Schema:
     """Read the catalogue in one transaction."""
     with transaction(connection) as cursor:
@@ -166,7 +183,7 @@ def read_schema(connection: Connection) -> Schema:
         def rows(name: str, **values: list[str]) -> list[Row]:
             return run(cursor, "server/preflight", name, None, **values).fetchall()
 
-        server = rows("identity")[0]
+        server, ledger = rows("identity")[0], rows("ledger_exists")[0]
         return Schema(
             server=server,
             pooled=server["pid"] != connection.info.backend_pid,
@@ -180,7 +197,8 @@ def read_schema(connection: Connection) -> Schema:
                 (row["table_name"], row["privilege"]) for row in rows("rights", tables=list(TABLES))
             ),
             collations=tuple(row["name"] for row in rows("collations")),
-            ledger=rows("ledger_exists")[0]["present"],
+            ledger=ledger["usable"],
+            ledger_closed=ledger["present"] and not ledger["usable"],
             late_triggers=tuple(row["name"] for row in rows("late_triggers")),
         )
 

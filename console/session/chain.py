@@ -95,7 +95,7 @@ def read(path: Path) -> Iterator[Record]:
         except ValueError as error:
             raise CouldNotRun(
                 f"{path}, line {number} is not a log record: {error}.",
-                next_step="Look at it with: ops-console session verify",
+                next_step=f"Look at it with: ops-console session verify {Path(path).stem}",
             ) from None
 
 

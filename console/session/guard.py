@@ -72,7 +72,7 @@ def _gate_history(plan: Plan, state: SessionState) -> None:
     if any(intent.run_id == plan.run_id for intent in state.in_doubt):
         raise Refused(
             f"Whether run {plan.run_id} has been applied is still in doubt.",
-            next_step="Settle it first: ops-console session resume",
+            next_step=f"Settle it first: ops-console session resume {state.session}",
         )
     made = state.plans.get(redact(plan.token))  # as the log spells it
     if made is not None and made.used:

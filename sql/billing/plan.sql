@@ -19,7 +19,7 @@ WITH matches AS (
          (array_agg(id))[1] AS id, (array_agg(image))[1] AS image, (array_agg(meta))[1] AS meta
   FROM matches GROUP BY n
 ), problems AS (
-  SELECT n, min(kind) AS kind, min(code) AS code FROM ops_problems GROUP BY n
+  SELECT DISTINCT ON (n) n, kind, code FROM ops_problems ORDER BY n, kind, id
 )
 SELECT s.ops_n, s.ops_line, decided.kind, decided.code, m.id, m.image,
        s.invoice_id, s.unit_id, s.line_type, s.description, s.amount, s.tax_rate,
@@ -48,7 +48,7 @@ ORDER BY s.ops_n;
 -- name: add_unread
 -- Adds the records that could not be read, so that the plan has one row for each record of the file.
 INSERT INTO ops_plan (n, line, kind, code)
-SELECT p.n, min(p.line), 'rejected', min(p.code)
+SELECT p.n, min(p.line), 'rejected', (array_agg(p.code ORDER BY p.id))[1]
 FROM ops_problems p
 WHERE NOT EXISTS (SELECT FROM ops_plan q WHERE q.n = p.n)
 GROUP BY p.n;
@@ -58,7 +58,7 @@ GROUP BY p.n;
 INSERT INTO ops_problems (n, line, kind, code, value, record)
 SELECT q.n, q.line, 'conflict', q.code, q.before ->> 'description', q.line_id::text
 FROM ops_plan q
-WHERE q.kind = 'conflict' AND q.code NOT LIKE 'repeated%%'
+WHERE q.kind = 'conflict' AND NOT EXISTS (SELECT FROM ops_problems p WHERE p.n = q.n)
 ORDER BY q.n;
 
 -- name: unknown_lines

@@ -62,3 +62,11 @@ SELECT {columns} FROM (
   SELECT 'ops_console_run' AS action, 'invoice_lines' AS table_name, NULL::uuid AS record_id, NULL::jsonb AS old_data,
          %(facts)s::jsonb AS new_data, %(base)s::timestamptz AS created_at, %(run_id)s::text AS run_id
 ) entry;
+
+-- name: grant_schema
+-- Lets a role that applies runs reach the ledger.
+GRANT USAGE ON SCHEMA ops_console TO {role};
+
+-- name: grant_ledger
+-- Lets a role that applies runs read the ledger and add to it; it needs no more.
+GRANT SELECT, INSERT ON ops_console.runs TO {role};

@@ -112,8 +112,12 @@ WHERE collnamespace = 'pg_catalog'::regnamespace
 ORDER BY array_position(ARRAY['pg_unicode_fast', 'pg_c_utf8', 'und-x-icu'], collname::text);
 
 -- name: ledger_exists
--- Tells whether the console's own schema is there.
-SELECT to_regclass('ops_console.runs') IS NOT NULL AS present;
+-- Tells whether the console's own schema is there, and whether this role may use it.
+SELECT count(*) > 0 AS present,
+       coalesce(bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+                         AND has_table_privilege(c.oid, 'INSERT')), false) AS usable
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'ops_console' AND c.relname = 'runs';
 
 -- name: probe_audit
 -- Writes one audit row that is rolled back, to see whether audit rows can be written at all.

@@ -43,7 +43,7 @@ def test_batch_upsert_as_json(shell: Shell) -> None:
     assert (done.code, document["status"]) == (0, "applied")
     assert document["outcome"]["counts"] == {"insert": 120, "update": 8}
     assert document["outcome"]["verification"]["status"] == "pass"
-    assert document["outcome"]["undo"] == f"ops-console billing rollback --run-id {RUN}"
+    assert document["outcome"]["undo"].endswith(f"--env books billing rollback --run-id {RUN}")
     assert document["plan"]["counts"]["rejected"] == 0
     assert "[batch_upsert] Done." in done.err
 

@@ -72,6 +72,9 @@ def test_session_commands(shell: Shell) -> None:
     log.write_text(log.read_text().replace(RUN, RUN.replace("42", "43")))
     broken = shell("--json", "session", "verify", session["id"])
     assert (broken.code, broken.json("LogCheckDocument")["status"]) == (1, "fail")
+    doubtful = shell("--json", "session", "show", session["id"])
+    assert (doubtful.code, doubtful.json("SessionDocument")["status"]) == (1, "fail")
+    assert "Not proven" in doubtful.err
 
 
 def test_sandbox_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

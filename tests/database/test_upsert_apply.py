@@ -2,8 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from console.operation import BatchWritten, Measured, Planned
 from tests.database import billing
 from tests.database.billing import RUN, Connection, all_rows, apply, one, plan, rows, upsert
 from tests.database.conftest import Database
+from tests.database.guarding import OPERATOR, role, untouched
 from tests.database.test_incident import CHAIN
 from tests.database.test_upsert_plan import cancel, fresh, live_line, lock_month, with_cell
 
@@ -23,17 +23,6 @@ LAG = """SELECT count(*) FROM (
     SELECT previous_hash, lag(hash) OVER (ORDER BY created_at) AS expected FROM audit_logs
 ) AS chain WHERE expected IS NOT NULL AND previous_hash IS DISTINCT FROM expected"""
 LINES = "SELECT id, to_jsonb(l) AS image FROM invoice_lines l"
-
-
-@contextmanager
-def untouched(database: Database, run_id: str = RUN) -> Iterator[Connection]:
-    """Lines are the same before and after, and the run has left no trace."""
-    with database.connect() as connection:
-        yield connection
-        state = billing.lines_digest(connection)
-    with database.connect() as connection:
-        assert billing.lines_digest(connection) == state
-        assert billing.traces(connection, run_id) == (0, 0)
 
 
 def test_the_audit_trail_holds_true_images(both_schemas: Database) -> None:
@@ -422,31 +411,6 @@ def test_a_line_that_a_trigger_throws_away_is_found_by_the_plan(both_schemas: Da
     assert apply(operation, planned).counts["insert"] == planned.counts["insert"]
 
 
-@contextmanager
-def role(database: Database, *rights: str, attributes: str = "") -> Iterator[str]:
-    """The URL of an ordinary role with some rights, gone afterwards."""
-    name = f"operator_{database.url.split('/')[3].split('?')[0]}"
-    with database.connect() as owner:
-        owner.execute(f"CREATE ROLE {name} LOGIN {attributes}")
-        owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
-        for right in rights:
-            owner.execute(f"GRANT {right} TO {name}")
-        try:
-            yield database.url.replace("postgres@", f"{name}@")
-        finally:
-            owner.execute(f"DROP OWNED BY {name}")
-            owner.execute(f"DROP ROLE {name}")
-
-
-OPERATOR = (
-    "INSERT, UPDATE, DELETE ON invoice_lines",
-    "INSERT ON audit_logs",
-    "UPDATE ON monthly_invoices",
-    "USAGE ON SCHEMA ops_console",
-    "SELECT, INSERT ON ops_console.runs",
-)
-
-
 def test_an_ordinary_role_can_do_it(both_schemas: Database) -> None:
     """The rights an operator needs are enough, from the plan to the undo."""
     with role(both_schemas, *OPERATOR) as url:
@@ -515,30 +479,6 @@ def test_a_read_only_environment_is_refused(both_schemas: Database) -> None:
     """An environment that is read-only by its configuration is never written."""
     with untouched(both_schemas), pytest.raises(ConsoleError, match="read-only"):
         apply(upsert(billing.desk(both_schemas, read_only=True), both_schemas.csv))
-
-
-def test_the_first_apply_makes_the_ledger(both_schemas: Database) -> None:
-    """Where the console's schema is missing the plan says so, and the first apply creates it."""
-    with both_schemas.connect() as connection:
-        connection.execute("DROP SCHEMA IF EXISTS ops_console CASCADE")
-        operation = upsert(both_schemas, both_schemas.csv)
-        planned = plan(operation)
-        assert any("ops_console" in note for note in planned.notes)
-        assert planned.blocked == ""
-        assert one(connection, "SELECT to_regclass('ops_console.runs') IS NULL")
-        apply(operation, planned)
-        assert billing.traces(connection) == (129, 1)
-
-
-def test_a_role_that_may_not_create_the_ledger(both_schemas: Database) -> None:
-    """Without the ledger and the right to create it the plan is blocked, with the remedy."""
-    with role(both_schemas, *OPERATOR[:3]) as url, untouched(both_schemas) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS ops_console CASCADE")
-        operation = upsert(billing.desk(url), both_schemas.csv)
-        planned = plan(operation)
-        assert "ops_console is missing" in planned.blocked
-        with pytest.raises(ConsoleError):
-            apply(operation, planned)
 
 
 def test_another_database_under_the_same_name(app_database: Database, clone_database: Any) -> None:

@@ -123,3 +123,16 @@ def test_schema_names_every_document(capsys: pytest.CaptureFixture[str]) -> None
     printed = json.loads(capsys.readouterr().out)
     assert printed == schemas()
     assert {model.__name__ for model in DOCUMENTS} <= printed["$defs"].keys()
+
+
+def test_a_finding_names_its_record_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where neither the message nor a line of the file names the record, it stands behind it."""
+    Call().out.findings(
+        [
+            Finding("x", "error", "twins", record="inv-1"),
+            Finding("x", "error", "inv-2 is open", record="inv-2"),
+            Finding("x", "error", "line 3: bad", record="inv-3", line=3),
+        ]
+    )
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["error: twins (inv-1)", "error: inv-2 is open", "error: line 3: bad"]
