@@ -37,6 +37,8 @@ SHEETS = (
     *("app", "home", "checklist", "findings", "plan"),
     *("progress", "rollback", "confirm", "session"),
 )
+# Textual waits 50 ms before it draws another screen; a key has to be answered by then.
+DRAW_AFTER_SECONDS = 0.01
 
 
 class OpsConsole(FilteredOutput, QuietCrash, App[int]):
@@ -85,6 +87,10 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
         if places:
             # Connecting waits until the first picture stands.
             self.call_after_refresh(self.choose, places[0])
+
+    def delay_update(self, delay: float = DRAW_AFTER_SECONDS) -> None:
+        """Put off the drawing while another screen comes in front."""
+        super().delay_update(delay)
 
     def crashed(self, error: Exception) -> str:
         """Write the report of an unexpected error; any thread may call."""
