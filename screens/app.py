@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -87,6 +88,12 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
         if places:
             # Connecting waits until the first picture stands.
             self.call_after_refresh(self.choose, places[0])
+
+    async def on_event(self, event: events.Event) -> None:
+        """Have a busy job wait for the answer to a key."""
+        if isinstance(event, events.Key | events.MouseDown):
+            self.runner.courtesy.ask()
+        await super().on_event(event)
 
     def delay_update(self, delay: float = DRAW_AFTER_SECONDS) -> None:
         """Put off the drawing while another screen comes in front."""

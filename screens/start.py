@@ -13,6 +13,8 @@ from console.settings import Settings
 DRAWINGS_A_SECOND = "120"
 # How long a thread that stages or writes may keep the screen's thread waiting, at most.
 SWITCH_SECONDS = 0.001
+# Looking through everything takes 20 ms; by Python's own measure it comes with every 17th key.
+COLLECT_AFTER = (2000, 10, 50)
 
 
 def start(
@@ -33,6 +35,7 @@ def start(
 
     # Modules stay to the end: looking through all of them again is a pause of 30 ms each time.
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     gc.enable()
     stage = Wiring(
         settings, operator=operator, reason=reason, session_dir=session_dir, first=environment

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAINT_ROUNDS = 7
 PAINT_LIMIT, KEY_LIMIT, PAGE_LIMIT = 0.5, 0.050, 0.030
 MEMORY_LIMIT = 150
-PAUSE = 0.1
+PAUSE = 0.075
 KEY_ROWS = 100_000
 PAGES = 100
 CONFIG = """default_environment = "bench"
@@ -122,32 +122,34 @@ def _imports() -> None:
 class Keys:
     """Keys pressed on the checklist at step 3, each until the screen has answered."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
+    def __init__(self, name: str) -> None:
+        self._name = name
         self.moves, self.modes, self.dialogs = Series(), Series(), Series()
         step, other = ABOUT["3"], ABOUT["2.2"]
         move = [(self.moves, "up", other), (self.moves, "down", step)]
         self._round = [
-            *move,
-            *move,
+            *move * 3,
             (self.modes, "h", HOME),
             (self.modes, "enter", step),
-            *move,
+            *move * 3,
             (self.dialogs, "?", "Keys of this screen"),
             (self.dialogs, "?", step),
         ]
 
-    def press(self, going_on: Callable[[], bool]) -> None:
-        """Round after round as long as asked."""
+    def press(self, terminal: Terminal, going_on: Callable[[], bool]) -> None:
+        """Round after round as long as asked; a round that is begun is ended."""
         while going_on():
             for series, key, pattern in self._round:
-                series.values.append(self._terminal.answer(key, pattern))
-                self._terminal.idle(PAUSE)
+                if going_on():
+                    series.values.append(terminal.answer(key, pattern))
+                else:
+                    terminal.answer(key, pattern)
+                terminal.idle(PAUSE)
 
-    def show(self, name: str) -> None:
-        self.moves.show(f"cursor, {name}", KEY_LIMIT)
-        self.modes.show(f"mode, {name}", KEY_LIMIT)
-        self.dialogs.show(f"dialog, {name}")
+    def show(self) -> None:
+        self.moves.show(f"cursor, {self._name}", KEY_LIMIT)
+        self.modes.show(f"another mode, {self._name}", KEY_LIMIT)
+        self.dialogs.show(f"dialog, {self._name}")
 
 
 class Billing:
@@ -184,6 +186,7 @@ class Billing:
         running = self.running(verbs)
         self._terminal.answer(key, "Elapsed")
         self._terminal.answer("escape", ABOUT["3"])
+        self._terminal.idle(PAUSE)
         return running
 
     def wait(self, running: Callable[[], bool]) -> None:
@@ -194,18 +197,18 @@ class Billing:
 def keys(console: Console, url: str, database: str, rounds: int) -> None:
     """Keys while nothing runs, while the file is planned, and while the plan is applied."""
     write_file(url, console.csv, KEY_ROWS)
-    for number in range(rounds):
+    idle, planning, applying = Keys("idle"), Keys("while planning"), Keys("while applying")
+    for _ in range(rounds):
         settle_down(url, clear=True)
         with console.open() as terminal:
             way = Billing(console, terminal, database)
-            idle, planning, applying = Keys(terminal), Keys(terminal), Keys(terminal)
             until = time.perf_counter() + 5
-            idle.press(lambda until=until: time.perf_counter() < until)  # type: ignore[misc]
-            planning.press(way.start_plan())
+            idle.press(terminal, lambda until=until: time.perf_counter() < until)  # type: ignore[misc]
+            planning.press(terminal, way.start_plan())
             way.open_plan()
-            applying.press(way.start_apply())
-            for name, pressed in (("idle", idle), ("plan", planning), ("apply", applying)):
-                pressed.show(f"{name} {number + 1}")
+            applying.press(terminal, way.start_apply())
+    for pressed in (idle, planning, applying):
+        pressed.show()
 
 
 def memory(console: Console, url: str, database: str, rows: int) -> float:
