@@ -80,6 +80,7 @@ class KeysetTable(ScrollView, can_focus=True):
         self._anchors: dict[int, int] = {0: 0}
         self._known = 0
         self._reading = False
+        self._direction = 0
         self.error = ""
 
     @property
@@ -115,6 +116,7 @@ class KeysetTable(ScrollView, can_focus=True):
         self.cursor = 0
         self._resize()
         self.scroll_to(0, 0, animate=False)
+        self._direction = 0
         self._read()
 
     def put(self, cells: tuple[Content, ...]) -> None:
@@ -145,12 +147,20 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        self._direction = 1 if new_value > old_value else -1
         self._read()
 
     def _wanted(self) -> list[int]:
         first = self.scroll_offset.y
         last = min(first + self._height, max(self._known - 1, 0))
-        return [n for n in range(first // PAGE, last // PAGE + 1) if n not in self._pages]
+        shown = range(first // PAGE, last // PAGE + 1)
+        return [n for n in shown if n not in self._pages] or self._next(shown)
+
+    def _next(self, shown: range) -> list[int]:
+        """The page that comes into view when the operator goes on in the same direction."""
+        ahead = shown[-1] + 1 if self._direction > 0 else shown[0] - 1
+        there = self._direction and 0 <= ahead and ahead * PAGE < self._known
+        return [ahead] if there and ahead not in self._pages else []
 
     def _read(self) -> None:
         source = self._source
