@@ -159,7 +159,7 @@ class KeysetTable(ScrollView, can_focus=True):
     def _next(self, shown: range) -> list[int]:
         """The page that comes into view when the operator goes on in the same direction."""
         ahead = shown[-1] + 1 if self._direction > 0 else shown[0] - 1
-        there = self._direction and 0 <= ahead and ahead * PAGE < self._known
+        there = self._direction and ahead >= 0 and ahead * PAGE < self._known
         return [ahead] if there and ahead not in self._pages else []
 
     def _read(self) -> None:
