@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -207,6 +208,7 @@ class KeysetTable(ScrollView, can_focus=True):
             self._pages.popitem(last=False)
         if rows:
             self._anchors[number + 1] = rows[-1].number
+            self._columns = _roomy(self._columns, rows)
         source = self._source
         if source is None or source.total is not None:
             return
@@ -299,6 +301,15 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def on_blur(self) -> None:
         self.refresh(Region(0, 0, *self.size))
+
+
+def _roomy(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns with room for every number: one that is cut off would be another number."""
+    widest = [max(row.cells[place].cell_length for row in rows) for place in range(len(columns))]
+    return tuple(
+        replace(column, width=max(column.width, room)) if column.right else column
+        for column, room in zip(columns, widest, strict=True)
+    )
 
 
 def _fitted(cell: Content, width: int, column: Column) -> Content:
