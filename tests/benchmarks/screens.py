@@ -263,9 +263,10 @@ def screens(cluster: Cluster, folder: Path, rounds: int, sizes: tuple[int, ...])
     console = Console(folder / "screens", url)
     first_paint(console)
     keys(console, url, "screens", rounds)
+    most: list[float] = []
     for rows in sizes:
         name = f"screens_{rows}"
         url = portfolio(cluster, name, rows // LINES_PER_INVOICE + 1)
         settle_down(url, clear=True)
-        memory(Console(folder / name, url), url, name, rows)
-    print(f"  afterwards {_load()}")
+        most.append(memory(Console(folder / name, url), url, name, rows))
+    print(f"  memory, largest against smallest {most[-1] / most[0]:.2f}; afterwards {_load()}")
