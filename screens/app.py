@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -37,6 +38,8 @@ SHEETS = (
     *("app", "home", "checklist", "findings", "plan"),
     *("progress", "rollback", "confirm", "session"),
 )
+# Textual waits 50 ms before it draws another screen; a key has to be answered by then.
+DRAW_AFTER_SECONDS = 0.01
 
 
 class OpsConsole(FilteredOutput, QuietCrash, App[int]):
@@ -85,6 +88,16 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
         if places:
             # Connecting waits until the first picture stands.
             self.call_after_refresh(self.choose, places[0])
+
+    async def on_event(self, event: events.Event) -> None:
+        """Have a busy job wait for the answer to a key."""
+        if isinstance(event, events.Key | events.MouseDown):
+            self.runner.courtesy.ask()
+        await super().on_event(event)
+
+    def delay_update(self, delay: float = DRAW_AFTER_SECONDS) -> None:
+        """Put off the drawing while another screen comes in front."""
+        super().delay_update(delay)
 
     def crashed(self, error: Exception) -> str:
         """Write the report of an unexpected error; any thread may call."""

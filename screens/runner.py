@@ -11,7 +11,18 @@ from typing import Protocol
 from textual.message import Message
 
 from console.errors import ConsoleError, CouldNotRun, InDoubt, Stopped
-from console.operation import Applied, Check, Checked, Event, Outcome, Plan, Planned, StopToken
+from console.operation import (
+    Applied,
+    Check,
+    Checked,
+    Event,
+    Outcome,
+    Plan,
+    Planned,
+    Progress,
+    StopToken,
+)
+from screens.courtesy import Courtesy
 from screens.messages import Advanced, Ended
 from screens.pace import Pace, State, View
 
@@ -64,6 +75,7 @@ class Runner:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._pace: Pace | None = None
+        self.courtesy = Courtesy()
         self.job: Job | None = None
 
     @property
@@ -106,6 +118,8 @@ class Runner:
             for event in job.events():
                 found[type(event)] = event
                 pace.take(event)
+                if isinstance(event, Progress):
+                    self.courtesy.grant()
         except ConsoleError as error:
             return _ended(job, pace, found, error)
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -80,6 +81,7 @@ class KeysetTable(ScrollView, can_focus=True):
         self._anchors: dict[int, int] = {0: 0}
         self._known = 0
         self._reading = False
+        self._direction = 0
         self.error = ""
 
     @property
@@ -115,6 +117,7 @@ class KeysetTable(ScrollView, can_focus=True):
         self.cursor = 0
         self._resize()
         self.scroll_to(0, 0, animate=False)
+        self._direction = 0
         self._read()
 
     def put(self, cells: tuple[Content, ...]) -> None:
@@ -145,12 +148,20 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        self._direction = 1 if new_value > old_value else -1
         self._read()
 
     def _wanted(self) -> list[int]:
         first = self.scroll_offset.y
         last = min(first + self._height, max(self._known - 1, 0))
-        return [n for n in range(first // PAGE, last // PAGE + 1) if n not in self._pages]
+        shown = range(first // PAGE, last // PAGE + 1)
+        return [n for n in shown if n not in self._pages] or self._next(shown)
+
+    def _next(self, shown: range) -> list[int]:
+        """The page that comes into view when the operator goes on in the same direction."""
+        ahead = shown[-1] + 1 if self._direction > 0 else shown[0] - 1
+        there = self._direction and ahead >= 0 and ahead * PAGE < self._known
+        return [ahead] if there and ahead not in self._pages else []
 
     def _read(self) -> None:
         source = self._source
@@ -197,6 +208,7 @@ class KeysetTable(ScrollView, can_focus=True):
             self._pages.popitem(last=False)
         if rows:
             self._anchors[number + 1] = rows[-1].number
+            self._columns = _roomy(self._columns, rows)
         source = self._source
         if source is None or source.total is not None:
             return
@@ -289,6 +301,15 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def on_blur(self) -> None:
         self.refresh(Region(0, 0, *self.size))
+
+
+def _roomy(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns with room for every number: one that is cut off would be another number."""
+    widest = [max(row.cells[place].cell_length for row in rows) for place in range(len(columns))]
+    return tuple(
+        replace(column, width=max(column.width, room)) if column.right else column
+        for column, room in zip(columns, widest, strict=True)
+    )
 
 
 def _fitted(cell: Content, width: int, column: Column) -> Content:

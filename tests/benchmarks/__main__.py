@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from console.sandbox.postgres import Cluster
-from tests.benchmarks import upsert
+from tests.benchmarks import screens, upsert
 from tests.benchmarks.bench import (
     LINES_PER_INVOICE,
     Figures,
@@ -76,6 +76,7 @@ def main() -> None:
         "upsert": lambda c, f: upserts(c, f, 100_000, given.rounds),
         "chain": lambda c, f: chain(c, f, 100_000, given.rounds),
         "growth": lambda c, f: growth(c, f, (10_000, 100_000, 1_000_000)),
+        "screens": lambda c, f: screens.screens(c, f, given.rounds, (100_000, 1_000_000)),
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="*", default=list(parts), help=", ".join(parts))

@@ -80,6 +80,31 @@ async def test_a_jump_to_the_end_reads_the_last_page_alone() -> None:
         assert len(source.asked) <= 3
 
 
+async def test_the_next_page_is_read_before_it_is_asked_for() -> None:
+    """Going on in the same direction finds its rows there; standing still reads nothing more."""
+    source = Source(MILLION)
+    async with Showing(source, MILLION, dense=True).run_test() as pilot:
+        table = await read(pilot)
+        await pilot.press("pagedown")
+        await read(pilot)
+        assert source.asked == [0, PAGE]
+        while table.cursor < PAGE:
+            await pilot.press("pagedown")
+        assert table.row is not None
+        await read(pilot)
+        assert source.asked == [0, PAGE, 2 * PAGE]
+
+
+async def test_a_number_is_never_cut() -> None:
+    """A column of numbers grows with the rows that are read."""
+    source = Source(1_234_567_890)
+    async with Showing(source, source.total, dense=True).run_test() as pilot:
+        table = await read(pilot)
+        await pilot.press("end")
+        await read(pilot)
+        assert shown(table)[-1].split() == ["1,234,567,890", "row", "1234567890"]
+
+
 async def test_rows_of_one_kind_are_found_by_walking() -> None:
     """Sparse numbers: the anchor of a page is the last number of the page before."""
     source = Source(1000, step=7)
