@@ -123,3 +123,12 @@ def shell(app_database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[
     from tests.database.cli_kit import Shell
 
     return Shell(app_database, tmp_path, capsys)
+
+
+@pytest.fixture
+def applied(both_schemas: Database) -> Database:
+    """A database in which the incident's upsert was applied."""
+    from tests.database.billing import apply, upsert
+
+    apply(upsert(both_schemas, both_schemas.csv))
+    return both_schemas

@@ -42,3 +42,6 @@ OPERATOR = (
     "USAGE ON SCHEMA ops_console",
     "SELECT, INSERT ON ops_console.runs",
 )
+
+
+HOLD = "SELECT pg_advisory_xact_lock(hashtextextended('ops_console writes', 0))"

@@ -1,4 +1,4 @@
-"""The generated portfolio, its incident and its known defects, as SQL sees them."""
+"""The seeded portfolio and its incident: what stands there, and that it fits together."""
 
 import csv
 import hashlib
@@ -9,17 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from console.errors import BadInput
-from console.sandbox.seed import RUN_ID, Broken, Portfolio, Schema, populate
+from console.sandbox.seed import RUN_ID
 from tests.database.conftest import INVOICES, Database
+from tests.database.incident_kit import CHAIN, one
 
 KEY = r"regexp_replace(lower(trim(description)), '\s+', ' ', 'g')"
-
-
-def one(connection: psycopg.Connection[Any], query: str) -> Any:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def loaded_csv(database: Database, connection: psycopg.Connection[Any]) -> int:
@@ -214,14 +208,6 @@ def test_an_earlier_run_of_the_older_tool(both_schemas: Database) -> None:
         ).fetchall() == [("manual-20260203-fix17", 5, 3)]
 
 
-CHAIN = """
-    SELECT count(*) FILTER (WHERE hash <> encode(sha256(convert_to(concat_ws('|', id,
-            coalesce(user_id::text, ''), table_name, coalesce(record_id::text, ''), action,
-            created_at::text, previous_hash), 'UTF8')), 'hex')) AS altered,
-        count(*) - count(DISTINCT previous_hash) AS forks
-    FROM audit_logs"""
-
-
 def test_the_audit_chain_is_linear_and_right(cloud_database: Database) -> None:
     """Every hash can be computed again and every row has a parent of its own."""
     with cloud_database.connect(options="-c TimeZone=UTC") as connection:
@@ -238,74 +224,3 @@ def test_audit_rows_cannot_be_changed(both_schemas: Database) -> None:
         ):
             with pytest.raises(psycopg.errors.RaiseException, match=f"cannot be {word}"):
                 connection.execute(statement)
-
-
-@pytest.mark.parametrize("schema", ["app", "cloud"])
-@pytest.mark.parametrize("broken", ["audit-trigger", "invalid-index", "no-index", "null-keys"])
-def test_defects(empty_database: str, schema: Schema, broken: Broken) -> None:
-    """Each variant has the defect it is named after, found where an operator would look."""
-    populate(empty_database, Portfolio(INVOICES, schema=schema, broken=broken), None)
-    with psycopg.connect(empty_database, autocommit=True) as connection:
-        validity = [
-            row[0]
-            for row in connection.execute(
-                """SELECT indisvalid FROM pg_index WHERE indrelid = 'invoice_lines'::regclass
-                AND indisunique AND indnkeyatts = 4"""
-            )
-        ]
-        assert validity == {"invalid-index": [False], "no-index": []}.get(broken, [True])
-        nulls = "SELECT count(*) FROM invoice_lines WHERE normalized_description IS NULL"
-        assert (one(connection, nulls) > 0) == (broken == "null-keys")
-        assert (audit_insert(connection) is not None) == (broken == "audit-trigger")
-
-
-def audit_insert(connection: psycopg.Connection[Any]) -> str | None:
-    """The SQLSTATE with which an audit insert fails, if it does."""
-    try:
-        connection.execute("INSERT INTO audit_logs (action, table_name) VALUES ('probe', 'none')")
-    except psycopg.errors.UndefinedFunction as error:
-        return error.sqlstate
-    return None
-
-
-def test_a_forked_chain(empty_database: str) -> None:
-    """Every hash is right and yet several rows share one parent."""
-    populate(empty_database, Portfolio(INVOICES, schema="cloud", broken="forked-chain"), None)
-    with psycopg.connect(empty_database, options="-c TimeZone=UTC") as connection:
-        altered, forks = connection.execute(CHAIN).fetchone() or (None, None)
-        assert altered == 0
-        assert forks is not None
-        assert forks > 10
-
-
-@pytest.mark.parametrize(
-    ("portfolio", "word"),
-    [
-        (Portfolio(invoices=83), "at least 84"),
-        (Portfolio(invoices=0, scenario="none"), "at least 1"),
-        (Portfolio(broken="forked-chain"), "needs schema cloud"),
-        (Portfolio(schema="other"), "no schema named 'other'"),  # type: ignore[arg-type]
-    ],
-)
-def test_what_cannot_be_generated_is_refused(portfolio: Portfolio, word: str) -> None:
-    """The refusal says what to change, before anything connects."""
-    with pytest.raises(BadInput, match=word):
-        populate("postgresql://nowhere.invalid/", portfolio, None)
-
-
-@pytest.mark.parametrize("seed", [2, 3, 4])
-def test_other_seeds_make_the_same_incident(empty_database: str, seed: int) -> None:
-    """The smallest portfolio always has room for the whole incident."""
-    portfolio = Portfolio(INVOICES, seed=seed, schema="cloud")
-    populate(empty_database, portfolio, None)
-    with psycopg.connect(empty_database) as connection:
-        missing = one(
-            connection,
-            """SELECT sum(expected - found) FROM (
-                SELECT CASE WHEN i.gesamtbetrag = 0 THEN 0 ELSE max(count(l.id)) OVER
-                    (PARTITION BY i.tenant_id) END AS expected, count(l.id) AS found
-                FROM monthly_invoices AS i LEFT JOIN invoice_lines AS l ON l.invoice_id = i.id
-                    AND l.description NOT LIKE '%' || chr(160) || '%'
-                GROUP BY i.id) AS per_invoice""",
-        )
-        assert missing == 120

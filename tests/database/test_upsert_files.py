@@ -1,21 +1,16 @@
-"""The forms in which a file of lines arrives, and the key that its descriptions get."""
+"""Files of lines in all their spellings: read as they are meant, or refused with the line."""
 
 import re
-import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from psycopg import sql
 
 from console.billing.lines_file import BLOCK, open_lines_file
-from console.database.schema import Schema
 from console.errors import BadInput
 from tests.database import billing
-from tests.database.billing import HEADER, Connection, codes, csv_text, plan, rows, upsert
+from tests.database.billing import HEADER, codes, csv_text, plan, rows, upsert
 from tests.database.conftest import Database
-from tests.database.test_upsert_plan import fresh, with_cell
+from tests.database.lines_kit import fresh, with_cell
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -91,6 +86,8 @@ def test_lines_with_other_numbers_of_fields(app_database: Database, tmp_path: Pa
 
 
 HEAD = ",".join(HEADER) + "\n"
+
+
 REFUSED = {
     "empty": (b"", "is empty"),
     "only a BOM": (b"\xef\xbb\xbf", "line 1"),
@@ -157,143 +154,6 @@ def test_a_header_alone_is_an_empty_plan(app_database: Database, tmp_path: Path)
     """A file without lines plans nothing and claims nothing."""
     planned = plan(upsert(app_database, written(tmp_path, HEAD.encode())))
     assert (planned.rows_written, dict(planned.counts)) == (0, {})
-
-
-TENANT_HEADER = ("tenantId", "unitId", "lineType", "description", "amount", "taxRate")
-MONTHS = ["Jänner", "Feber", "März", "April", "Mai", "Juni", "Juli", "August", "September",
-          "Oktober", "November", "Dezember"]  # fmt: skip
-
-
-def tenant_lines(connection: Connection, names: list[str]) -> list[list[str]]:
-    """A line for each open invoice, by its tenant and its month's name."""
-    found = billing.all_rows(
-        connection,
-        """SELECT m.tenant_id::text, m.unit_id::text, m.month, m.year, m.id::text
-        FROM monthly_invoices m WHERE m.tenant_id IS NOT NULL AND m.id::text = ANY (%s)""",
-        [invoice for invoice, _ in billing.open_invoices(connection, 1000)],
-    )
-    assert len({row[2] for row in found}) > 6
-    return [
-        [tenant, unit, "sonstige", f"Nachtrag {names[month - 1]} {year}", "1.00", "0", invoice]
-        for tenant, unit, month, year, invoice in found
-    ]
-
-
-@pytest.mark.parametrize("spelling", ["austrian", "german", "decomposed", "shouted"])
-def test_tenants_are_resolved_by_month(
-    both_schemas: Database, tmp_path: Path, spelling: str
-) -> None:
-    """The finder's form resolves to the tenant's invoice of the month that the text ends with."""
-    names = list(MONTHS)
-    if spelling == "german":
-        names[:2] = ["Januar", "Februar"]
-    if spelling == "decomposed":
-        names = [unicodedata.normalize("NFD", name) for name in names]
-    if spelling == "shouted":
-        names = [name.upper() for name in names]
-    with both_schemas.connect() as connection:
-        for month in (1, 2, 3):  # every name is tried, whatever months the portfolio has
-            connection.execute(
-                """UPDATE monthly_invoices SET year = 2031, month = %s WHERE id = (
-                SELECT max(id::text)::uuid FROM monthly_invoices
-                WHERE tenant_id IS NOT NULL AND year < 2031)""",
-                (month,),
-            )
-        lines = tenant_lines(connection, names)
-    path = billing.write_csv(tmp_path, [line[:-1] for line in lines], TENANT_HEADER)
-    operation = upsert(both_schemas, path)
-    assert plan(operation).counts == {"insert": len(lines)}
-    assert {name.split()[1] for *_, name, _, _, _ in lines} >= set(names[:3])
-    resolved = [str(row.after["invoice_id"]) for row in rows(operation) if row.after]
-    assert resolved == [line[-1] for line in lines]
-
-
-def test_tenants_that_cannot_be_resolved(both_schemas: Database, tmp_path: Path) -> None:
-    """No month, no such month, no such tenant: each is a finding and nothing is guessed."""
-    with both_schemas.connect() as connection:
-        line = tenant_lines(connection, MONTHS)[0][:-1]
-    faults = {
-        "period": ["Nachtrag", "Nachtrag 2026", "Nachtrag Jänner", "Nachtrag Brumaire 2026",
-                   "Nachtrag Jänner 20261"],
-        "no_invoice": ["Nachtrag Jänner 1999"],
-    }  # fmt: skip
-    lines, expected = [], {}
-    for code, texts in faults.items():
-        for text in texts:
-            lines.append([*line[:3], text, *line[4:]])
-            expected[len(lines) + 1] = {code}
-    for tenant in ("x", "", "00000000-0000-4000-8000-00000000dead"):
-        lines.append([tenant, *line[1:]])
-        expected[len(lines) + 1] = {"no_invoice" if tenant.startswith("0") else "tenant_id"}
-    operation = upsert(both_schemas, billing.write_csv(tmp_path, lines, TENANT_HEADER))
-    assert plan(operation).counts == {"rejected": len(lines)}
-    assert codes(operation) == expected
-
-
-def test_bad_meta_of_a_tenants_line(app_database: Database, tmp_path: Path) -> None:
-    """In the tenants' form a bad meta is one finding, not also an invoice that was never asked."""
-    with app_database.connect() as connection:
-        line = tenant_lines(connection, MONTHS)[0][:-1]
-    path = billing.write_csv(tmp_path, [[*line, "nix"]], (*TENANT_HEADER, "meta"))
-    operation = upsert(app_database, path)
-    plan(operation)
-    assert codes(operation) == {2: {"meta"}}
-
-
-def keys(connection: Connection, schema: Schema, texts: list[str]) -> list[str]:
-    """The console's own key of many texts in one query."""
-    query = sql.SQL(
-        "SELECT array_agg({} ORDER BY place)"
-        " FROM unnest(%s::text[]) WITH ORDINALITY AS given (description, place)"
-    ).format(schema.own_key("given", "description"))
-    row = connection.execute(query, (texts,)).fetchone()
-    assert row is not None
-    return list(row[0] or [])
-
-
-INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2066\u206f\ufe0f\ufeff\U000e0041"  # noqa: E501
-SPACES = "\t\n\r \u0085\u00a0\u1680\u2000\u2007\u200a\u2028\u2029\u202f\u205f\u3000"
-LETTERS = st.characters(codec="utf-8", exclude_characters="\0")
-TEXT = st.text(
-    st.one_of(LETTERS, st.sampled_from("aäAÄßẞİıΣσςǅ ́̈ﬁK|" + INVISIBLE + SPACES)), max_size=24
-)
-PLAIN = st.from_regex(r"[!-~ÄÖÜäöüß]{1,6}( [!-~ÄÖÜäöüß]{1,6}){0,3}", fullmatch=True)
-BATCHES = settings(
-    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
-
-
-@BATCHES
-@given(st.lists(st.tuples(TEXT, st.integers(0, 24), st.text(INVISIBLE, max_size=4)), min_size=30))
-def test_the_own_key(app_database: Database, batch: list[tuple[str, int, str]]) -> None:
-    """The key of a key is the key, nothing unseen changes it, and it has no double space."""
-    schema = billing.desk(app_database).schema
-    texts = [text for text, _, _ in batch]
-    with app_database.connect() as connection:
-        once = keys(connection, schema, texts)
-        assert keys(connection, schema, once) == once
-        hidden = [text[:at] + unseen + text[at:] for text, at, unseen in batch]
-        assert keys(connection, schema, hidden) == once
-        composed = [unicodedata.normalize("NFD", text) for text in texts]
-        assert keys(connection, schema, composed) == once
-        padded = [f"\u00a0{text}\u3000\n" for text in texts]
-        assert keys(connection, schema, padded) == once
-    for key in once:
-        assert not set(key) & set(INVISIBLE + SPACES.replace(" ", ""))
-        assert "  " not in key
-        assert key == key.strip(" ")
-
-
-@BATCHES
-@given(st.lists(PLAIN, min_size=30))
-def test_the_short_way_to_the_key_is_the_long_one(app_database: Database, texts: list[str]) -> None:
-    """Plain texts take a shorter path to the same key."""
-    schema = billing.desk(app_database).schema
-    # One unseen character sends a text the long way round, and leaves no trace in the key.
-    with app_database.connect() as connection:
-        assert keys(connection, schema, texts) == keys(
-            connection, schema, [f"{text}\u200b" for text in texts]
-        )
 
 
 def test_csv_text_is_what_it_says(tmp_path: Path) -> None:

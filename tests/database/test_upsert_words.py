@@ -6,7 +6,7 @@ from console.settings import Billing
 from tests.database import billing
 from tests.database.billing import codes, plan, rows, upsert
 from tests.database.conftest import Database
-from tests.database.test_upsert_plan import fresh, lock_month, with_cell
+from tests.database.lines_kit import fresh, lock_month, with_cell
 
 
 def test_a_line_with_two_faults_is_named_once_for_each(

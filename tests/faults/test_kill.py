@@ -16,7 +16,7 @@ from console.database.ledger import settle
 from tests.database import billing
 from tests.database.billing import one
 from tests.database.conftest import Database
-from tests.database.test_upsert_plan import fresh, with_cell
+from tests.database.lines_kit import fresh, with_cell
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = 1000
