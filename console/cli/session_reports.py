@@ -19,7 +19,7 @@ from console.documents import (
 )
 from console.errors import CouldNotRun
 from console.operation import Finding
-from console.session.chain import VerifyResult, verify
+from console.session.chain import Anchor, VerifyResult, verify
 from console.session.directory import SessionSummary, find, sessions
 from console.session.log import read
 from console.session.state import SessionState, fold
@@ -121,9 +121,12 @@ def report(
 
 
 def verify_log(call: Call, session_id: str, anchors: Sequence[tuple[int, str]]) -> int:
-    """Check the chain of one log; 1 where it does not hold."""
+    """Check the chain of one log; 1 where it does not hold.
+
+    Where a target is named, the heads that its ledger has kept are compared as well.
+    """
     path = find(call.session_dir, session_id)
-    result = verify(path, anchors)
+    result = verify(path, [*anchors, *_kept_heads(call, path.stem)])
     for sentence in result.sentences:
         call.out.result(sentence)
     found = _chain_findings(result)
@@ -142,6 +145,21 @@ def verify_log(call: Call, session_id: str, anchors: Sequence[tuple[int, str]]) 
         )
     )
     return 0 if result.ok else 1
+
+
+def _kept_heads(call: Call, session_id: str) -> list[Anchor]:
+    """The heads of this log in the ledger of the target; none where no target is named."""
+    if call.options.env is None and call.options.database_url is None:
+        return []
+    from console.cli.target import open_desk
+    from console.database.ledger import log_heads
+
+    desk = open_desk(call.options, call.out.note)
+    if desk.schema.ledger_closed:
+        raise CouldNotRun(desk.schema.ledger_fault)
+    with desk.reader("reads") as connection:
+        heads = log_heads(connection, session_id) if desk.schema.ledger else []
+    return [Anchor(head, source=f"ledger, run {run_id}") for run_id, head in heads]
 
 
 def _chain_findings(result: VerifyResult) -> list[Finding]:

@@ -209,6 +209,13 @@ def recorded(connection: Connection, run_id: str) -> Row | None:
         return run(cursor, "server/ledger", "verdict", run_id=run_id).fetchone()
 
 
+def log_heads(connection: Connection, session: str) -> list[tuple[str, str]]:
+    """The heads of a session's log that its runs have kept, as (run id, hash)."""
+    with transaction(connection) as cursor:
+        rows = run(cursor, "server/ledger", "log_heads", session=session).fetchall()
+    return [(row["run_id"], row["log_head"]) for row in rows]
+
+
 def _take_lock(cursor: _Cursor) -> None:
     taken = run(cursor, "server/ledger", "try_lock").fetchone()
     if taken and taken["taken"]:

@@ -195,7 +195,8 @@ def _compare(walk: _Walk, anchors: Sequence[Anchor]) -> int:
 def _not_proven(unanchored: int, anchors: Sequence[Anchor]) -> tuple[str, ...]:
     if not anchors:
         return (
-            "Not proven, because no anchor was given: that no records are cut off at the end, "
+            "Not proven, because no anchor was given (name the target to have its ledger asked, "
+            "or give --anchor COUNT:HASH): that no records are cut off at the end, "
             "and that the whole file was not rewritten.",
         )
     if unanchored:

@@ -19,6 +19,11 @@ RETURNING run_id;
 SELECT run_id, verdict, operation, plan_digest, counts, money, undoes, operator, actor, marked_at, transaction_id
 FROM ops_console.runs WHERE run_id = %(run_id)s;
 
+-- name: log_heads
+-- Reads the heads of a session's log that its runs have kept.
+SELECT run_id, log_head FROM ops_console.runs
+WHERE session_id = %(session)s AND log_head <> '' ORDER BY marked_at, run_id;
+
 -- name: holder
 -- Tells which server process holds the console's writing lock, and since when.
 SELECT a.pid, a.application_name, a.usename::text AS role, a.xact_start, a.backend_start

@@ -77,6 +77,22 @@ def test_session_commands(shell: Shell) -> None:
     assert "Not proven" in doubtful.err
 
 
+def test_a_log_is_compared_with_the_ledger(shell: Shell) -> None:
+    """A whole rewritten log has a good chain; the head that its run left in the database tells."""
+    shell.batch()
+    (session,) = shell("--json", "session", "list").json("SessionListDocument")["sessions"]
+    alone = shell("session", "verify", session["id"], env=False)
+    assert "no anchor was given" in alone.out
+    compared = shell("session", "verify", session["id"])
+    assert (compared.code, f"(ledger, run {RUN})" in compared.out) == (0, True)
+    log = Path(session["log"])
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(lines[:3]))
+    assert shell("session", "verify", session["id"], env=False).code == 0
+    cut = shell("--json", "session", "verify", session["id"])
+    assert (cut.code, cut.json("LogCheckDocument")["findings"][0]["code"]) == (1, "anchor")
+
+
 def test_sandbox_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Up, status, reset and down each print where it is; it stays up in between."""
     folder = ["--dir", str(tmp_path / "box")]
