@@ -62,7 +62,7 @@ def test_the_undo_of_the_undo(applied: Database) -> None:
     with applied.connect() as connection:
         written = billing.lines_digest(connection)
         apply(rollback(applied))
-        again = apply(rollback(BACK, "rollback-0002"))
+        again = apply(rollback(applied, BACK, "rollback-0002"))
         assert again.counts == {"delete": 0, "restore": 8, "insert": 120}
         assert billing.lines_digest(connection) == written
         assert billing.verify(applied, "rollback-0002").answer == "pass"

@@ -183,7 +183,7 @@ def test_conflicts_are_decided_one_by_one(applied: Database) -> None:
     assert updated[3] not in live
     assert live[updated[5]] != former[updated[5]]
     assert live[updated[6]] == former[updated[6]]
-    assert billing.verify(BACK).answer == "pass"
+    assert billing.verify(applied, BACK).answer == "pass"
 
 
 @pytest.mark.parametrize("move", [edit, delete])
