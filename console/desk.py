@@ -89,6 +89,15 @@ class Desk:
         return ""
 
     @property
+    def role_fault(self) -> str:
+        """Why this role may not write here; production refuses one that no grant can bind."""
+        server, rules = self.schema.server, self.environment
+        unbound = server["superuser"] or server["bypasses_row_security"]
+        if not unbound or rules.kind != "production" or rules.allow_superuser:
+            return ""
+        return f"The role {server['role']} is a superuser or bypasses row security."
+
+    @property
     def target(self) -> Target:
         """Which database this is, by the server's own word."""
         schema = self.schema

@@ -96,6 +96,9 @@ class LineWriter(Operation):
 
     def _require(self, blocked: tuple[Finding, ...]) -> None:
         """Refuse to plan what cannot be applied here, with every reason."""
+        if role := self.desk.role_fault:
+            step = "Use a role that may only do what the runbook needs (or allow_superuser)."
+            blocked = (*blocked, Finding("superuser", "error", role, step))
         if not blocked and (fault := self.desk.audit_fault()):
             step = "Have the audit trigger repaired; until then nothing can be written."
             message = f"No audit row can be written: {fault}"

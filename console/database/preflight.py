@@ -65,7 +65,7 @@ class PreflightOperation(Operation):
         schema = self.desk.refresh()
         probe = self._audit(schema)
         disabled = {
-            name: [*(f.message for f in need.reasons(schema)), *_stops(schema, probe, need)]
+            name: [*(f.message for f in need.reasons(schema)), *_stops(self.desk, probe, need)]
             for name, need in self._requirements.items()
         }
         missing = _unique(self._requirements, schema)
@@ -159,7 +159,7 @@ def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
         found.append(
             Finding(
                 "superuser",
-                "warning",
+                "error" if desk.role_fault else "warning",
                 f"The role {server['role']} is a superuser or bypasses row security.",
                 "Use a role that may only do what the runbook needs.",
             )
@@ -196,12 +196,12 @@ def remarks(schema: Schema, desk: Desk) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _stops(schema: Schema, probe: tuple[Finding, ...], need: Need) -> tuple[str, ...]:
-    """What writes needs audit rows and a ledger; what reads does not."""
+def _stops(desk: Desk, probe: tuple[Finding, ...], need: Need) -> tuple[str, ...]:
+    """What writes needs audit rows, a ledger and a bound role; what reads does not."""
     if not need.writes:
         return ()
-    ledger = (schema.ledger_fault,) if schema.ledger_fault else ()
-    return (*ledger, *(f.message for f in probe if f.severity == "error"))
+    faults = filter(None, (desk.schema.ledger_fault, desk.role_fault))
+    return (*faults, *(f.message for f in probe if f.severity == "error"))
 
 
 def _unique(requirements: Mapping[str, Need], schema: Schema) -> tuple[Finding, ...]:

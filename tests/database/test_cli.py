@@ -247,7 +247,7 @@ def test_conflicts_of_a_rollback_are_decided_one_by_one(shell: Shell) -> None:
 
 def test_production_wants_the_token_also_from_batch_upsert(shell: Shell) -> None:
     """The URL by hand is recognised as production's; the refusal prints the token."""
-    shell.configure('kind = "production"')
+    shell.configure('kind = "production"\nallow_superuser = true')
     before = state(shell.database)
     refused = shell.batch()
     assert refused.code == 4

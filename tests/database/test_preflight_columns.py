@@ -4,6 +4,7 @@ import pytest
 
 from console.billing.requirements import REQUIREMENTS
 from console.database.preflight import Preflight, PreflightOperation
+from console.desk import Desk
 from console.errors import CouldNotRun
 from console.operation import Checked
 from tests.database import billing
@@ -28,6 +29,25 @@ def test_a_column_that_does_not_fit(app_database: Database, change: str) -> None
     assert CHANGES[change] in check.figures["disabled"]["upsert_missing_lines"][0]
     with pytest.raises(CouldNotRun, match=CHANGES[change]):
         plan(upsert(app_database, app_database.csv))
+
+
+def test_production_refuses_a_role_that_nothing_binds(app_database: Database) -> None:
+    """A superuser plans nothing in production, unless the configuration allows it."""
+    bound = billing.desk(app_database)
+    for allowed in (False, True):
+        rules = bound.environment.model_copy(
+            update={"kind": "production", "allow_superuser": allowed}
+        )
+        desk = Desk("live", rules, bound.settings, operator="anna")
+        operation = PreflightOperation(desk, Preflight(REQUIREMENTS))
+        check = walk(operation.read(), Checked).check
+        assert ("rollback_run" in check.figures["disabled"]) is not allowed
+        assert check.answer == ("warn" if allowed else "fail")
+        if allowed:
+            plan(upsert(desk, app_database.csv))
+        else:
+            with pytest.raises(CouldNotRun, match="superuser"):
+                plan(upsert(desk, app_database.csv))
 
 
 def test_the_probe_says_whether_it_ran(app_database: Database) -> None:
