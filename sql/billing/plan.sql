@@ -100,19 +100,24 @@ FROM invoice_lines l
 WHERE l.invoice_id IN (SELECT invoice_id FROM ops_plan WHERE kind IN ('insert', 'update'));
 
 -- name: page
--- Reads one page of the plan by its place in the file.
+-- Reads one page of the plan by its place in the file; looks for the file's words only of rows without a line.
+WITH page AS MATERIALIZED (
+  SELECT q.*
+  FROM ops_plan q
+  WHERE q.n > %(after)s AND (%(kinds)s::text[] = '{{}}' OR q.kind = ANY (%(kinds)s::text[]))
+    AND (%(search)s = '' OR strpos(lower(concat_ws(' ', q.invoice_id, q.line_type, q.description, q.line)),
+                                   lower(%(search)s)) > 0)
+  ORDER BY q.n LIMIT %(size)s
+)
 SELECT q.n, q.line, q.kind, q.code, q.line_id::text AS line_id, q.before,
        CASE WHEN q.invoice_id IS NULL THEN
          jsonb_build_object('invoice_id', s.invoice_id, 'unit_id', s.unit_id, 'line_type', s.line_type,
            'description', s.description, 'amount', s.amount, 'tax_rate', s.tax_rate, 'meta', s.meta)
        ELSE jsonb_build_object('invoice_id', q.invoice_id, 'unit_id', q.unit_id, 'line_type', q.line_type,
            'description', q.description, 'amount', q.amount, 'tax_rate', q.tax_rate, 'meta', q.meta) END AS after
-FROM ops_plan q
-LEFT JOIN ops_staged s ON q.invoice_id IS NULL AND s.n = q.n
-WHERE q.n > %(after)s AND (%(kinds)s::text[] = '{{}}' OR q.kind = ANY (%(kinds)s::text[]))
-  AND (%(search)s = '' OR strpos(lower(concat_ws(' ', q.invoice_id, q.line_type, q.description, q.line)),
-                                 lower(%(search)s)) > 0)
-ORDER BY q.n LIMIT %(size)s;
+FROM page q
+LEFT JOIN (ops_staged s JOIN (SELECT n FROM page WHERE invoice_id IS NULL) unread USING (n)) USING (n)
+ORDER BY q.n;
 
 -- name: findings
 -- Reads findings by line, those a human must decide before those that are only rejected.

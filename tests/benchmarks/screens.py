@@ -48,6 +48,9 @@ class Series:
 
     def show(self, name: str, limit: float | None = None) -> None:
         """One line; the limit is held against the 95th percentile."""
+        if not self.values:
+            print(f"  {name:26} no sample: it was over before")
+            return
         middle, most, worst = self.part(0.5), self.part(0.95), max(self.values)
         print(
             f"  {name:26} p50 {middle * 1000:6.1f} ms   p95 {most * 1000:6.1f} ms   "

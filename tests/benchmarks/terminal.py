@@ -73,7 +73,10 @@ class Terminal:
         """Take what the program paints within this time; whether there was something."""
         if not select.select([self._ours], [], [], max(seconds, 0))[0]:
             return False
-        self._raw += os.read(self._ours, 1 << 16)
+        try:
+            self._raw += os.read(self._ours, 1 << 16)
+        except OSError:
+            raise SystemExit(f"The program has ended; last:\n{self.painted[-3000:]}") from None
         del self._raw[:-KEPT]
         return True
 
