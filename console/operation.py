@@ -170,6 +170,8 @@ class Plan:
     finding_count: int = 0
     blocked: str = ""
     notes: tuple[str, ...] = ()
+    undoes: str = ""
+    retry_of: str = ""
 
     @property
     def token(self) -> str:

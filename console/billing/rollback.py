@@ -62,10 +62,6 @@ class RollbackOperation(LineWriter):
     def batch_size(self) -> int:
         return self.desk.settings.billing.batch_size
 
-    @property
-    def undoes(self) -> str:
-        return self.command.run_id
-
     def describe(self) -> str:
         """The statements that write, as they are in `sql/`."""
         return "\n\n".join(query(self.statements, f"{kind}_batch").text for kind in self.kinds)
@@ -201,6 +197,7 @@ class RollbackOperation(LineWriter):
                 row["rows"] for row in totals if row["class"] not in ("clean", "done")
             ),
             blocked=self._refuse_used_run_id(self.command.new_run_id),
+            undoes=self.command.run_id,
             notes=("Invoice totals (gesamtbetrag) are not recalculated by a rollback.",),
         )
 

@@ -65,6 +65,7 @@ def _older(row: Row) -> Row:
         "counts": {"insert": row["inserted"] or 0, "update": row["updated"] or 0},
         "money": {},
         "undoes": None,
+        "retry_of": None,
         "operator": "",
         "marked_at": row["created_at"],
     }

@@ -28,13 +28,15 @@ WRITTEN = ("insert", "update")
 class UpsertMissingLines(Command):
     """Write the lines of a file: new ones inserted, differing ones updated, equal ones left alone.
 
-    `lines` narrows it to some lines of the file; empty means all.
+    `lines` narrows it to some lines of the file; empty means all. `retry_of` links the run to the
+    one that it tries again.
     """
 
     csv: Path
     run_id: str
     batch_size: int = 50_000
     lines: tuple[int, ...] = ()
+    retry_of: str = ""
 
 
 class UpsertOperation(LineWriter):
@@ -43,7 +45,6 @@ class UpsertOperation(LineWriter):
     name: ClassVar[str] = "upsert_missing_lines"
     kinds: ClassVar[tuple[str, ...]] = WRITTEN
     statements: ClassVar[str] = "billing/apply"
-    undoes = ""
 
     def __init__(self, desk: Desk, command: UpsertMissingLines) -> None:
         super().__init__(desk)
@@ -111,6 +112,7 @@ class UpsertOperation(LineWriter):
             finding_count=found,
             blocked=self._refuse_used_run_id(self.command.run_id),
             notes=self._notes(file, touched),
+            retry_of=self.command.retry_of,
         )
 
     def _notes(self, file: LinesFile, touched: Row) -> tuple[str, ...]:

@@ -51,11 +51,6 @@ class LineWriter(Operation):
     def batch_size(self) -> int:
         """Rows of the plan per batch."""
 
-    @property
-    @abstractmethod
-    def undoes(self) -> str:
-        """The run that this one undoes, if any."""
-
     @abstractmethod
     def _lock(self, cursor: psycopg.Cursor[Row]) -> None:
         """Lock what will be written in key order; raise `Moved` when it is not as planned."""
@@ -135,7 +130,7 @@ class LineWriter(Operation):
         self, cursor: psycopg.Cursor[Row], plan: Plan, log_head: str, started: float
     ) -> Iterator[Event]:
         yield Progress("lock")
-        opened = open_run(cursor, self.desk, plan, log_head, self.undoes)
+        opened = open_run(cursor, self.desk, plan, log_head)
         self._lock(cursor)
         start_audit(cursor, self.desk, plan, opened, log_head)
         batches = Batches(cursor, self, plan, opened.audit_base)

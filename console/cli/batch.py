@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console.cli.arguments import hide_password
-from console.cli.options import BATCH, FILE
+from console.cli.options import BATCH, FILE, retry_option
 from console.errors import BadInput, Refused
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--database-url", metavar="URL", help="The target, where no --env names it.")
 @click.option("--batch-size", type=BATCH, help="Rows of a batch; default as configured, 50000.")
 @click.option("--dry-run", is_flag=True, help="Compare with the live rows and write nothing.")
+@retry_option
 @click.option("--apply", "token", metavar="TOKEN", help="The plan's token; production wants it.")
 @click.pass_obj
 def batch_upsert(
@@ -33,6 +34,7 @@ def batch_upsert(
     database_url: str | None,
     batch_size: int | None,
     dry_run: bool,
+    retry_of: str,
     token: str | None,
 ) -> int:
     """Upsert missing lines in one go: plan, apply, verify (section 3 of the billing runbook)."""
@@ -43,7 +45,7 @@ def batch_upsert(
         raise BadInput("--dry-run and --apply exclude each other.")
     if database_url is not None:
         _take_url(call, database_url)
-    make = upsert_of(csv, run_id, batch_size)
+    make = upsert_of(csv, run_id, batch_size, retry_of)
     made = plan_shown(call, token)
     outcome = check = None
     with call.work() as work:

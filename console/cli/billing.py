@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console.cli.options import BATCH, FILE, Paging, remember_command, run_id_option, writing
+from console.cli.options import (
+    BATCH,
+    FILE,
+    Paging,
+    remember_command,
+    retry_option,
+    run_id_option,
+    writing,
+)
 
 if TYPE_CHECKING:
     from console.cli.work import Call, Work
@@ -123,6 +131,7 @@ def audit_trail(call: Call, run_id: str) -> int:
 @click.option("--run-id", required=True, metavar="ID", help="The new run's own name.")
 @click.option("--batch-size", type=BATCH, help="Rows of a batch; default as configured.")
 @SELECT
+@retry_option
 @writing
 @click.pass_obj
 def upsert(
@@ -131,6 +140,7 @@ def upsert(
     run_id: str,
     batch_size: int | None,
     select: tuple[str, ...],
+    retry_of: str,
     token: str | None,
     page: int,
     page_size: int,
@@ -144,23 +154,29 @@ def upsert(
     def undecided(finding: Finding) -> bool:
         return not chosen or finding.line in chosen
 
-    make = upsert_of(csv, run_id, batch_size, chosen)
+    make = upsert_of(csv, run_id, batch_size, retry_of, chosen)
     return write(call, Change(make, undecided, token, Paging(page, page_size)))
 
 
 def upsert_of(
-    csv: Path, run_id: str, batch_size: int | None, lines: tuple[int, ...] = ()
+    csv: Path,
+    run_id: str,
+    batch_size: int | None,
+    retry_of: str,
+    lines: tuple[int, ...] = (),
 ) -> Callable[[Work], Operation]:
     """What makes the upsert once a desk is open; a wrong run id is refused at once."""
     from console.session.guard import run_id_valid
 
     run_id_valid(run_id)
+    if retry_of:
+        run_id_valid(retry_of)
 
     def make(work: Work) -> Operation:
         from console.billing.upsert import UpsertMissingLines, UpsertOperation
 
         size = batch_size or work.desk.settings.billing.batch_size
-        return UpsertOperation(work.desk, UpsertMissingLines(csv, run_id, size, lines))
+        return UpsertOperation(work.desk, UpsertMissingLines(csv, run_id, size, lines, retry_of))
 
     return make
 

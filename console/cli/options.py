@@ -57,6 +57,13 @@ def writing(command: F) -> F:
     )(command)
 
 
+def retry_option(command: F) -> F:
+    """The run that a retry tries again."""
+    return click.option(
+        "--retry-of", default="", metavar="ID", help="The run that this one tries again."
+    )(command)
+
+
 def run_id_option(command: F) -> F:
     """The run that a command is about."""
     return click.option("--run-id", required=True, metavar="ID", help="Which run.")(command)

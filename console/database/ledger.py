@@ -72,7 +72,7 @@ def install(connection: Connection) -> None:
         connection.commit()
 
 
-def open_run(cursor: _Cursor, desk: Desk, plan: Plan, log_head: str, undoes: str = "") -> Opened:
+def open_run(cursor: _Cursor, desk: Desk, plan: Plan, log_head: str) -> Opened:
     """Write the marker, take the lock, and see that this is still the plan's database.
 
     Raises `RunIdUsed`, `Busy` or `Moved`; in each case the transaction must be left.
@@ -86,8 +86,8 @@ def open_run(cursor: _Cursor, desk: Desk, plan: Plan, log_head: str, undoes: str
         digest=plan.digest,
         counts=Jsonb(dict(plan.counts)),
         money=Jsonb({k: str(v) for k, v in plan.money.items()}),
-        undoes=undoes or None,
-        retry_of=None,
+        undoes=plan.undoes or None,
+        retry_of=plan.retry_of or None,
         session_id=desk.session_id,
         log_head=log_head,
         operator=desk.operator,

@@ -202,3 +202,17 @@ def test_a_trigger_that_changes_an_update(both_schemas: Database) -> None:
         with pytest.raises(Moved, match="other values than planned"):
             apply(upsert(both_schemas, both_schemas.csv))
         assert billing.lines_digest(connection) == state
+
+
+def test_a_retry_names_the_run_it_tries_again(app_database: Database) -> None:
+    """The ledger links a retry to the run before it, and an undo to the run that it undoes."""
+    apply(upsert(app_database, app_database.csv, "retry-20260208-fix42", retry_of=RUN))
+    apply(billing.rollback(app_database, "retry-20260208-fix42", "rollback-0001"))
+    with app_database.connect() as connection:
+        linked = all_rows(
+            connection, "SELECT run_id, retry_of, undoes FROM ops_console.runs ORDER BY marked_at"
+        )
+    assert linked == [
+        ("retry-20260208-fix42", RUN, None),
+        ("rollback-0001", None, "retry-20260208-fix42"),
+    ]
