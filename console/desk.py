@@ -73,8 +73,25 @@ class Desk:
     def refresh(self) -> Schema:
         """Read the catalogue again."""
         with self.reader("preflight") as connection:
-            self._schema = read_schema(connection)
-        return self._schema
+            schema = read_schema(connection)
+        self._require_identity(schema.server_id)
+        self._schema = schema
+        return schema
+
+    def _require_identity(self, server_id: str) -> None:
+        """Refuse a server that is not the one configured, or one that another name stands for."""
+        wanted = self.environment.server_id
+        if wanted and wanted != server_id:
+            raise Refused(
+                f"{self.name} leads to server {server_id}, not the configured {wanted}.",
+                next_step="Find out which database this is before anything else is done.",
+            )
+        for name, other in self.settings.environments.items():
+            if not wanted and name != self.name and other.server_id == server_id:
+                raise Refused(
+                    f"This is the database of environment {name}, so that one's rules hold.",
+                    next_step=f"Name it: --env {name}.",
+                )
 
     def audit_fault(self) -> str:
         """Why no audit row can be written, by trying and rolling back; empty when one can."""

@@ -27,6 +27,7 @@ class Environment(_Strict):
     kind: Kind = "staging"
     database_url: SecretStr | None = None
     service: str | None = None
+    server_id: str | None = None
     read_only: bool = False
     artifacts: str = "reconciliations"
     allow_password_on_command_line: bool = False
