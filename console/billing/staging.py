@@ -54,6 +54,7 @@ class Staging:
         self._seconds = seconds
         self._stop = stop
         self.fingerprint = ""
+        self._records = 0
         key = sql.Identifier(schema.description_key)
         self.parts: dict[str, sql.Composable] = {
             "db_key": key,
@@ -117,6 +118,7 @@ class Staging:
                 for record in block:
                     copy.write_row(record)
                 yield Progress("read", read, file.size, "bytes")
+        self._records = cursor.rowcount
         yield Progress("read", file.size, file.size, "bytes")
 
     def _validate(self, cursor: psycopg.Cursor[Row], file: LinesFile) -> None:
@@ -136,9 +138,11 @@ class Staging:
             tax_rates=[str(rate) for rate in self._rules.tax_rates],
         )
         self._stop.check()
-        run(cursor, "billing/staging", "fill_probe", self.parts)
+        faulty = _one(run(cursor, "billing/staging", "faulty_records"))["records"]
+        taken = run(cursor, "billing/staging", "fill_probe", self.parts).rowcount
         run(cursor, "billing/staging", "analyze_probe")
-        run(cursor, "billing/staging", "find_discarded")
+        if faulty + taken < self._records:
+            run(cursor, "billing/staging", "find_discarded")
         run(cursor, "billing/staging", "find_invoice_problems", self.parts)
         for key_column in (self.schema.description_key, "ops_own"):
             parts = {"probe_key": sql.Identifier(key_column)}

@@ -112,6 +112,10 @@ SELECT s.n, s.line, {own_key}, s.invoice_id::uuid, s.unit_id::uuid, s.line_type,
 FROM ops_staged s
 WHERE NOT EXISTS (SELECT FROM ops_problems p WHERE p.n = s.n);
 
+-- name: faulty_records
+-- Counts the records with a problem.
+SELECT count(DISTINCT n) AS records FROM ops_problems;
+
 -- name: find_discarded
 -- Lists the lines that a trigger of the database throws away, so that none leaves the plan unseen.
 INSERT INTO ops_problems (n, line, kind, code, value, record)

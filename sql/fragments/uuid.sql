@@ -1,6 +1,6 @@
 -- name: valid_uuid
 -- True for a UUID as it is usually written, asked of the type itself.
-({text} LIKE '________-____-____-____-____________' AND pg_input_is_valid({text}, 'uuid'))
+(octet_length({text}) = 36 AND pg_input_is_valid({text}, 'uuid'))
 
 -- name: valid_uuid_by_pattern
 -- The same for servers before 16, which cannot be asked.

@@ -135,7 +135,11 @@ def whole_process(url: str, csv: Path, run_id: str) -> tuple[float, float]:
         command = [sys.executable, "-m", "console", "--session-dir", sessions, "batch-upsert"]
         command += ["--csv", str(csv), "--run-id", run_id, "--database-url", url]
         began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        # An installed program has its bytecode; a variable may forbid writing it.
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+        )
         assert process.stderr is not None
         said = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
