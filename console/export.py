@@ -1,5 +1,6 @@
 """Cells of CSV exports that no spreadsheet takes for a formula."""
 
+import json
 import re
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +25,8 @@ def csv_cell(value: object) -> str:
             text = f"{value:f}"
         case datetime():
             text = value.isoformat()
+        case dict() | list():
+            text = json.dumps(value, ensure_ascii=False, default=str)
         case _:
             text = str(value)
     return f"{_MARK}{text}" if _needs_mark(text) else text

@@ -3,6 +3,7 @@
 Stored data is never changed; only what is shown passes here.
 """
 
+import json
 import re
 import unicodedata
 from datetime import UTC, datetime
@@ -134,6 +135,8 @@ def cell(value: object) -> str:
             return _plain(value)
         case datetime():
             return when(value)
+        case dict() | list():
+            return harmless(json.dumps(value, ensure_ascii=False, default=str))
         case _:
             return harmless(value)
 

@@ -44,7 +44,8 @@ def demo(call: Call, /, **portfolio: Any) -> int:
         try:
             made = sandbox.up(home, **portfolio, owned=True, progress=call.out.note)
             loaded = settings.load(made.config)
-            return _open(call, loaded, session_dir=Path(folder) / "sessions")
+            kept = call.options.session_dir or Path(folder) / "sessions"
+            return _open(call, loaded, session_dir=kept)
         finally:
             sandbox.destroy(home)
 

@@ -68,12 +68,8 @@ class ChecklistScreen(ConsoleScreen):
 
     @property
     def here(self) -> int:
-        """Where the operator is: the first step of the straight path that is not done."""
-        for index, step in enumerate(self.book.steps):
-            mark = self._marks.get(step.id, Mark())
-            if mark.standing != "done" and (not step.only_if or mark.standing != "open"):
-                return index
-        return len(self.book.steps) - 1
+        """Where the operator is, as a position in the list."""
+        return stepview.here(self.book.steps, self._marks)
 
     def body(self) -> Iterator[Any]:
         with Horizontal(id="columns"):
@@ -104,8 +100,7 @@ class ChecklistScreen(ConsoleScreen):
         steps = self.query_one("#steps", OptionList)
         for index in range(len(self.book.steps)):
             steps.replace_option_prompt_at_index(index, self._line(index))
-        done = sum(1 for mark in self._marks.values() if mark.standing == "done")
-        steps.border_subtitle = f"{done} done"
+        steps.border_subtitle = stepview.tally(self.book.steps, self._marks)
         if go or (steps.highlighted == before and before != self.here):
             steps.highlighted = self.here
         self._show_step()
@@ -143,11 +138,16 @@ class ChecklistScreen(ConsoleScreen):
             return self.why_not_attest()
         if self.console.target is None:
             return self.console.trouble or "no server is connected yet"
-        return self._why_not_doubt() or self.why_not_start_work()
+        return self._why_not_work(self.step)
+
+    def _why_not_work(self, step: Step) -> str:
+        app = self.console
+        disabled = stepview.why_disabled(step, app.place, app.preflight)
+        return self._why_not_doubt() or self.why_not_start_work() or disabled
 
     def _why_not_doubt(self) -> str:
         doubt = any(mark.standing == "in_doubt" for mark in self._marks.values())
-        return "a run is in doubt; settle it first" if doubt else ""
+        return "a run is in doubt; x settles it first" if doubt else ""
 
     def do_start(self) -> None:
         if self.step.kind == "attested":
@@ -208,7 +208,7 @@ class ChecklistScreen(ConsoleScreen):
     def do_show_findings(self) -> None:
         task = self.console.flow.checked[self.book.id]
         if task.check is not None:
-            self.app.push_screen(FindingsScreen.of_check(task.check))
+            self.app.push_screen(FindingsScreen.of_check(task.check, task.step.title))
 
     def why_not_show_plan(self) -> str:
         return "" if self.book.id in self.console.flow.planned else "no plan stands"
@@ -223,13 +223,15 @@ class ChecklistScreen(ConsoleScreen):
         self.app.push_screen(ProgressScreen())
 
     def why_not_undo(self) -> str:
-        task = self.console.flow.applied.get(self.book.id)
-        if task is None or task.outcome is None:
-            return "nothing was applied in this sitting; use the rollback step"
-        return self._why_not_doubt() or self.why_not_start_work()
+        step = stepview.undoing(self.book)
+        if step is None or self.incident is None or not self.incident.last_applied:
+            return "no run was applied in this session"
+        return self._why_not_work(step)
 
     def do_undo(self) -> None:
-        self.console.flow.undo(self.console.flow.applied[self.book.id])
+        step, incident = stepview.undoing(self.book), self.incident
+        if step is not None and incident is not None:
+            self._ask(incident, step, list(incident.fields(step)))
 
     def why_not_settle(self) -> str:
         return self.why_not_start_work() if self._why_not_doubt() else "nothing is in doubt"

@@ -76,6 +76,7 @@ class ConfirmScreen(ModalScreen[bool]):
     read do not count. With a token, it has to be typed exactly.
     """
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012 - Textual's own
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "no", "Cancel", show=False),
         Binding("y", "yes", "Confirm", show=False),
@@ -100,8 +101,8 @@ class ConfirmScreen(ModalScreen[bool]):
                 )
                 yield TokenInput("the token of this plan")
             with Horizontal(classes="buttons"):
-                yield SteadyButton(present.label(question.verb), variant="error", id="yes")
-                yield Button(present.label("Cancel"), id="no")
+                yield SteadyButton(present.label(f"[ {question.verb} ]"), variant="error", id="yes")
+                yield Button(present.label("[ Cancel ]"), id="no")
             yield Static(present.label(self._hint, present.QUIET), classes="foot")
 
     @property

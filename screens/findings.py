@@ -31,20 +31,24 @@ class FindingsScreen(TabledScreen):
         *bindings("severity", "search", "copy", "export", "back", "help", "quit")
     ]
 
-    def __init__(self, head: Content, source: Source, total: int) -> None:
+    def __init__(
+        self, head: Content, source: Source, total: int, figures: Sequence[Content] = ()
+    ) -> None:
         super().__init__()
         self._head = head
         self._source = source
         self._total = total
+        self._figures = figures
 
     @classmethod
-    def of_check(cls, check: Check) -> FindingsScreen:
-        """The findings that a check carries."""
-        head = [present.joined(present.answer(check.answer), present.label(check.name, "bold"))]
+    def of_check(cls, check: Check, title: str = "") -> FindingsScreen:
+        """The findings that a check carries, and below them its figures."""
+        name = present.label(title or check.name, "bold")
+        head = [present.joined(present.answer(check.answer), name)]
         if check.summary:
             head.append(present.label(check.summary))
-        head += figures(check.figures)
-        return cls(paragraph(*head), _listed(check.findings), len(check.findings))
+        listed, total = _listed(check.findings), len(check.findings)
+        return cls(paragraph(*head), listed, total, tuple(figures(check.figures)))
 
     @classmethod
     def of_plan(cls, plan: Plan, source: Source) -> FindingsScreen:
@@ -66,11 +70,13 @@ class FindingsScreen(TabledScreen):
                 Column("What was found"),
                 empty="✓ Nothing was found.",
             )
-            panel = VerticalScroll(Static(id="detail"), id="panel", can_focus=False)
-            panel.border_title = "What to do"
+            panel = VerticalScroll(Static(id="detail"), id="panel")
+            panel.border_title = "What to do" if self._total else "Figures"
             yield panel
 
     def ready(self) -> None:
+        self.set_class(not self._total, "-none")
+        self.query_one("#detail", Static).update(paragraph(*self._figures))
         self.table.focus()
         self.reload()
 
@@ -84,8 +90,10 @@ class FindingsScreen(TabledScreen):
         self.table.show(fetch, total=self._total if all_of_them else None, dense=all_of_them)
 
     def on_keyset_table_moved(self, message: KeysetTable.Moved) -> None:
-        text = paragraph(*_details(message.row.value)) if message.row else ""
-        self.query_one("#detail", Static).update(text)
+        found = list(_details(message.row.value)) if message.row else []
+        below = [present.label(""), *self._figures] if found and self._figures else self._figures
+        self.query_one("#detail", Static).update(paragraph(*found, *below))
+        self.query_one("#panel").scroll_home(animate=False)
         known = self.table.known
         where = f"{self.table.cursor + 1:,} of {known:,}" if known else "0"
         self.table.border_subtitle = where if self.table.complete else f"{where}+"

@@ -141,14 +141,6 @@ class Flow:
         verb: Verb = "plan" if operation.writes else "read"
         return self._run(Task(incident, step, command, operation, verb))
 
-    def undo(self, task: Task) -> bool:
-        """Plan the undo of what a task has applied."""
-        if task.outcome is None:
-            return False
-        runbook = task.incident.runbook
-        step = next((s for s in runbook.steps if s.operation == "rollback"), task.step)
-        return self.start(task.incident, step, task.incident.undo(task.operation, task.outcome))
-
     def ask_to_apply(self, task: Task) -> None:
         """Ask, then apply exactly the plan of the task."""
         plan = task.plan

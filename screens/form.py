@@ -77,8 +77,8 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
                     yield Input(value=field.value, id=f"field-{field.name}")
             yield Static(id="wrong")
             with Horizontal(classes="buttons"):
-                yield Button(present.label(self._verb), variant="primary", id="ok")
-                yield Button(present.label("Cancel"), id="cancel")
+                yield Button(present.label(f"[ {self._verb} ]"), variant="primary", id="ok")
+                yield Button(present.label("[ Cancel ]"), id="cancel")
 
     def _caption(self, field: Field) -> Content:
         hint = present.label(field.hint, present.QUIET)

@@ -35,7 +35,15 @@ class HomeScreen(ConsoleScreen):
     TITLE_WORD = "Home"
     NOT_IN_BAR = frozenset()
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("open", "choose_environment", "preflight", "show_progress", "help", "quit")
+        *bindings(
+            "open",
+            "resume",
+            "choose_environment",
+            "preflight",
+            "show_progress",
+            "help",
+            "quit",
+        )
     ]
 
     def body(self) -> Iterator[Any]:
@@ -59,7 +67,10 @@ class HomeScreen(ConsoleScreen):
         return Option(words, id=book.id)
 
     def ready(self) -> None:
-        self.query_one("#runbooks", OptionList).focus()
+        self._cases: list[Case] = []
+        self._show_cases()
+        # Whoever left work behind finds the cursor on it.
+        self.query_one("#cases" if self._cases else "#runbooks", OptionList).focus()
         for name in ("preflight", "trouble", "running", "place"):
             self.watch(self.app, name, self._show_state)
 
@@ -75,12 +86,12 @@ class HomeScreen(ConsoleScreen):
         if self._cases:
             options.highlighted = 0
         else:
-            words = present.label("None. Every session is closed.", present.QUIET)
+            words = present.label("None is open. Open a runbook to begin one.", present.QUIET)
             options.add_option(Option(words, disabled=True))
 
     def _case(self, case: Case) -> Content:
         head = present.joined(present.label(case.environment, "bold"), case.started_at)
-        lines = [head, present.label(case.summary, present.QUIET)]
+        lines = [head, present.lines(case.summary)]
         if case.attention:
             lines.append(present.label(f"! {case.attention}", present.WARN))
         return paragraph(*lines)
@@ -121,6 +132,13 @@ class HomeScreen(ConsoleScreen):
             self.console.resume(case)
         except ConsoleError as error:
             self.say(f"{error.message} {error.next_step}", "error")
+
+    def why_not_resume(self) -> str:
+        return self.why_not_start_work() if self._cases else "there is no open session"
+
+    def do_resume(self) -> None:
+        index = self.query_one("#cases", OptionList).highlighted
+        self._resume(self._cases[index or 0])
 
     def do_open(self) -> None:
         focused = self.focused

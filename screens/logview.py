@@ -9,6 +9,26 @@ from console.session.record import Record
 from console.session.state import SessionState, StepState
 from screens.ports import Entry, Mark, Standing
 
+WORDS: Mapping[str, str] = {
+    "pass": "passed",
+    "warn": "passed with warnings",
+    "fail": "the check failed",
+    "planned": "planned",
+    "APPLIED": "applied",
+    "NOT APPLIED": "not applied",
+}
+
+
+EVENTS: Mapping[str, str] = {
+    "BackendKnown": "on the server",
+    "BatchWritten": "batch written",
+    "Checked": "answered",
+    "CommitSent": "COMMIT sent",
+    "Measured": "measured",
+    "Planned": "planned",
+    "Applied": "applied",
+}
+
 
 def marks(state: SessionState) -> Mapping[str, Mark]:
     """Where the steps stand; an apply without an end is in doubt."""
@@ -29,8 +49,14 @@ def mark(step: StepState) -> Mark:
         standing = "failed" if step.status == "failed" else "open"
     elif step.answer == "planned":
         standing = "planned"
-    evidence = step.evidence if step.status in ("attested", "skipped") else ""
-    said = step.status if evidence else " ".join(filter(None, (step.answer, step.evidence)))
+    evidence = ""
+    if step.status == "attested" or step.status == "skipped":
+        standing, evidence = step.status, step.evidence
+    said = (
+        ""
+        if evidence
+        else ": ".join(filter(None, (WORDS.get(step.answer, step.answer), step.evidence)))
+    )
     return Mark(standing, said, step.at, evidence)
 
 
@@ -42,7 +68,7 @@ def entry(record: Record) -> Entry:
         at=record.at,
         kind=record.kind,
         step=str(data.get("step") or ""),
-        text=" ".join(_said(record.kind, data)),
+        text=" ".join(filter(None, _said(record.kind, data))),
         hash=record.hash,
     )
 
@@ -50,17 +76,25 @@ def entry(record: Record) -> Entry:
 def _said(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
     match kind:
         case "event":
-            yield str(data["type"])
+            yield EVENTS.get(data["type"], str(data["type"]))
             yield from _event_words(data["event"])
         case "intent" | "outcome" | "refused":
             yield from (str(data[n]) for n in ("verb", "operation", "run_id") if data.get(n))
-            yield from (str(data[n]) for n in ("verdict", "message") if data.get(n))
+            verdict = str(data.get("verdict") or "")
+            yield WORDS.get(verdict, verdict)
+            yield str(data.get("message") or "")
         case "started" | "resumed":
             yield from (str(data[n]) for n in ("operator", "runbook", "reason") if data.get(n))
         case "attested" | "skipped":
             yield str(data["evidence"])
         case _:
-            yield from (f"{name}={value}" for name, value in data.items() if value)
+            yield from (f"{name} {_shown(value)}" for name, value in data.items() if value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    return str(value)
 
 
 def _event_words(event: Mapping[str, Any]) -> Iterator[str]:

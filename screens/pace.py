@@ -68,6 +68,7 @@ class Pace:
         self._lock = threading.RLock()
         self._samples: deque[tuple[float, int]] = deque(maxlen=512)
         self.view = View(title, verb)
+        self.waited = ""
 
     def take(self, event: Event) -> View:
         """Bring the view up to date with one event."""
@@ -101,6 +102,7 @@ class Pace:
         """Note what the server waits for."""
         with self._lock:
             self.view = replace(self.view, waiting=waiting)
+            self.waited = waiting or self.waited
             return self.tick()
 
     def ask_to_stop(self) -> View:

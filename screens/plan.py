@@ -51,7 +51,7 @@ class PlanScreen(TabledScreen):
         yield self.search_field()
         with Horizontal(id="columns"):
             yield KeysetTable(*self.columns(), empty="No row of this kind.")
-            detail = VerticalScroll(Static(id="detail"), id="panel", can_focus=False)
+            detail = VerticalScroll(Static(id="detail"), id="panel")
             detail.border_title = "Before → after"
             yield detail
 
@@ -112,6 +112,7 @@ class PlanScreen(TabledScreen):
     def on_keyset_table_moved(self, message: KeysetTable.Moved) -> None:
         detail = self.query_one("#detail", Static)
         detail.update(paragraph(*self.details(message.row.value)) if message.row else "")
+        self.query_one("#panel").scroll_home(animate=False)
         where = f"{self.table.cursor + 1:,} of {self.table.known:,}"
         self.table.border_subtitle = where if self.table.complete else f"{where}+"
         self.refresh_actions()

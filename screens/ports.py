@@ -12,7 +12,9 @@ from console.operation import Check, Command, Event, Operation, Outcome, Plan, T
 from console.runbooks import Runbook, Step
 
 Verb = Literal["read", "plan", "apply", "verify"]
-Standing = Literal["open", "running", "planned", "done", "failed", "stopped", "in_doubt"]
+Standing = Literal[
+    "open", "running", "planned", "done", "failed", "stopped", "in_doubt", "attested", "skipped"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,10 @@ class Incident(Protocol):
     @property
     def environment(self) -> str: ...
 
+    @property
+    def last_applied(self) -> str:
+        """The run id of the newest applied run, of this sitting or an earlier one."""
+
     def marks(self) -> Mapping[str, Mark]:
         """Where the steps stand, by step id; a missing one is open."""
 
@@ -91,14 +97,14 @@ class Incident(Protocol):
     def fields(self, step: Step) -> Sequence[Field]:
         """What the step's operation has to be told; empty when nothing."""
 
-    def command(self, step: Step, inputs: Mapping[str, str]) -> Command:
+    def command(self, step: Step, values: Mapping[str, str]) -> Command:
         """The command of a step; `BadInput` names the field."""
+
+    def decisions(self, command: Command) -> Mapping[str, str]:
+        """What a rollback was told about its conflicts: keep or restore, by key."""
 
     def decided(self, command: Command, decisions: Mapping[str, str]) -> Command:
         """The same rollback with its conflicts decided."""
-
-    def undo(self, operation: Operation, outcome: Outcome) -> Command:
-        """The command whose plan undoes the outcome, under a run id of its own."""
 
     def operation(self, command: Command) -> Operation: ...
     def run(

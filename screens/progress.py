@@ -187,6 +187,8 @@ def _result(ending: Ending) -> Iterator[Content]:
             yield present.label(f"→ {ending.error.next_step}", present.ACCENT)
         for finding in ending.error.findings:
             yield present.joined(present.severity(finding.severity), finding.message)
+    if ending.waited and ending.view.state in ("failed", "stopped"):
+        yield present.label(f"It waited: {ending.waited}", present.WARN)
     outcome = outcome_of(ending)
     if outcome is not None:
         yield from _outcome(outcome)
@@ -198,6 +200,21 @@ def _result(ending: Ending) -> Iterator[Content]:
         )
         for finding in ending.check.findings:
             yield present.joined(present.severity(finding.severity), finding.message)
+    yield from _next(ending)
+
+
+def _next(ending: Ending) -> Iterator[Content]:
+    """What an operator does now."""
+    match ending.view.state:
+        case "done" if ending.job.verb == "verify":
+            said = "esc goes back to the checklist; u undoes this run from there"
+        case "in_doubt":
+            said = "esc goes back to the checklist; x asks the server what became of it"
+        case "stopped":
+            said = "esc goes back to the checklist; plan again when you are ready"
+        case _:
+            return
+    yield present.label(f"→ {said}", present.ACCENT)
 
 
 def outcome_of(ending: Ending | None) -> Outcome | None:

@@ -5,25 +5,33 @@ from __future__ import annotations
 from console.operation import Plan
 from screens.confirm import Question
 
+WRITTEN = frozenset({"insert", "update", "delete", "restore"})
+
 
 def money_words(plan: Plan) -> str:
     """The money delta of a plan, every currency with its sign."""
     return ", ".join(f"{amount:+,.2f} {currency}" for currency, amount in plan.money.items())
 
 
-def count_words(plan: Plan) -> str:
-    """The kinds of row of a plan and how many of each."""
-    return ", ".join(f"{number:,} {kind}" for kind, number in plan.counts.items() if number)
+def count_words(plan: Plan, written: bool = True) -> str:
+    """How many rows of each kind a plan writes, or leaves as they are."""
+    return ", ".join(
+        f"{number:,} {kind}"
+        for kind, number in plan.counts.items()
+        if number and (kind in WRITTEN) == written
+    )
 
 
 def before_apply(plan: Plan) -> Question:
     """Say rows, money, target and what undoes it; production wants the typed token."""
     target = plan.target
+    left = count_words(plan, written=False)
     lines = (
-        ("Rows", f"{plan.rows_written:,} will be written ({count_words(plan) or 'none'})"),
+        ("Rows", f"{plan.rows_written:,} will be written: {count_words(plan) or 'none'}"),
+        *((("Left", f"{left}; not touched"),) if left else ()),
         ("Money", money_words(plan) or "no change"),
         ("Target", f"{target.kind.upper()}  {target.environment}"),
-        ("Server", f"{target.host}/{target.database}  server {target.server_id}"),
+        ("Server", f"{target.database} at {target.host}, {target.server_id}"),
         ("Run id", plan.run_id),
         ("Undo", plan.undo),
         *(("Note", note) for note in plan.notes),

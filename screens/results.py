@@ -19,6 +19,16 @@ def plan_screen(task: Task) -> ConsoleScreen:
     return RollbackScreen(task) if rollback else PlanScreen(task)
 
 
+def check_title(task: Task) -> str:
+    """What was checked: the step, or the run that the step has applied."""
+    verified = task.verb == "verify" and task.outcome is not None
+    return (
+        f"Verification of run {task.outcome.run_id}"
+        if verified and task.outcome
+        else task.step.title
+    )
+
+
 def result_screen(flow: Flow) -> ConsoleScreen | None:
     """The screen of what ended last, when it has one."""
     ending = flow.ending
@@ -29,5 +39,5 @@ def result_screen(flow: Flow) -> ConsoleScreen | None:
         planned = flow.planned.get(task.incident.runbook.id)
         return plan_screen(planned) if planned is not None else None
     if ending.check is not None:
-        return FindingsScreen.of_check(ending.check)
+        return FindingsScreen.of_check(ending.check, check_title(task))
     return None

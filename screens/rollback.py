@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DECIDED = ("delete", "restore", "insert")
 CONFLICTS = frozenset({"changed", "gone"})
 LONG = 24
+ASKED = ("k keeps it as it is now, r puts the old values back", "k keeps the line, r deletes it")
+"""What is asked about a line that was there before the run, and about one that was not."""
 
 
 class RollbackScreen(PlanScreen):
@@ -50,6 +52,7 @@ class RollbackScreen(PlanScreen):
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.decisions: dict[str, str] = {}
+        self._carried = task.incident.decisions(task.command)
 
     def columns(self) -> Sequence[Column]:
         return (
@@ -60,11 +63,10 @@ class RollbackScreen(PlanScreen):
         )
 
     def cells(self, row: PlanRow) -> tuple[Content, ...]:
-        decided = self.decisions.get(row.key, "")
         return (
             present.count(row.number),
             kind(row.operation),
-            present.label(decided, "bold"),
+            present.label(self.decided(row), "bold"),
             change(row),
         )
 
@@ -76,11 +78,13 @@ class RollbackScreen(PlanScreen):
         if row.reason:
             yield present.label(row.reason, present.WARN)
         yield from three_ways(row)
-        decided = self.decisions.get(row.key)
-        asked = (
-            "k keeps the current value, r restores the old" if row.operation in CONFLICTS else ""
-        )
+        asked = ASKED[row.before is None] if row.operation in CONFLICTS else ""
+        decided = self.decided(row)
         yield present.label(f"decided: {decided}" if decided else asked, present.ACCENT)
+
+    def decided(self, row: PlanRow) -> str:
+        """What was decided about a row, here or before this plan."""
+        return self.decisions.get(row.key) or self._carried.get(row.key, "")
 
     def kinds(self) -> Sequence[str]:
         """The classes of rows; what is written as planned is clean."""
@@ -158,7 +162,9 @@ class RollbackScreen(PlanScreen):
 def three_ways(row: PlanRow) -> Iterator[Content]:
     """Old, the run's and the current value of every column in which they differ."""
     old, run, now = row.before, row.after, row.current
-    names = {*changed(old, run), *changed(run, now)}
+    if old is None and run is not None:
+        yield present.label("The run inserted this line; there is no old one.", present.QUIET)
+    names = {*(changed(old, run) if old else ()), *changed(run, now)}
     for name in (n for n in columns_of(old, run, now) if n in names):
         shown = [
             present.joined(
@@ -166,6 +172,7 @@ def three_ways(row: PlanRow) -> Iterator[Content]:
                 present.plain(image.get(name)) if image else present.label("(no row)"),
             )
             for word, image in (("old", old), ("run", run), ("now", now))
+            if image or word != "old"
         ]
         yield present.label(name, "bold")
         if max(part.cell_length for part in shown) <= LONG:

@@ -55,6 +55,7 @@ class Ending:
     check: Check | None = None
     outcome: Outcome | None = None
     error: ConsoleError | None = None
+    waited: str = ""
 
 
 class Host(Protocol):
@@ -153,6 +154,7 @@ def _ended(
         check=checked.check if isinstance(checked, Checked) else None,
         outcome=applied.outcome if isinstance(applied, Applied) else None,
         error=error,
+        waited=pace.waited,
     )
 
 

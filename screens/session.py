@@ -42,12 +42,13 @@ class SessionScreen(TabledScreen):
         with Horizontal(id="columns"):
             yield KeysetTable(
                 Column("#", 5, right=True),
-                Column("At", 23),
+                Column("At UTC", 8),
+                Column("Step", 4),
                 Column("Kind", 9),
                 Column("What"),
                 empty="No event.",
             )
-            panel = VerticalScroll(Static(id="detail"), id="panel", can_focus=False)
+            panel = VerticalScroll(Static(id="detail"), id="panel")
             panel.border_title = "Record"
             yield panel
 
@@ -123,9 +124,10 @@ def _fetch(entries: Sequence[Entry], after: int, size: int) -> list[Row]:
 def _cells(entry: Entry) -> tuple[Content, ...]:
     return (
         present.count(entry.seq),
-        present.when(entry.at),
+        present.label(f"{entry.at:%H:%M:%S}"),
+        present.label(entry.step.partition(".")[2] or entry.step),
         present.label(entry.kind),
-        present.joined(present.label(entry.step, present.QUIET), entry.text),
+        present.label(entry.text),
     )
 
 

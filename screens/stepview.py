@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from textual.content import Content
 
+from console.operation import Check
 from console.runbooks import Contact, Runbook, Step
 from screens import present
-from screens.ports import Mark, Standing
+from screens.ports import Mark, Place, Standing
 from screens.words import paragraph
 
 SIGNS: Mapping[Standing, tuple[str, str, str]] = {
@@ -18,8 +20,20 @@ SIGNS: Mapping[Standing, tuple[str, str, str]] = {
     "done": ("✓", "done", present.GOOD),
     "failed": ("✗", "failed", present.FAIL),
     "stopped": ("!", "stopped, nothing was kept", present.WARN),
-    "in_doubt": ("?", "in doubt: settle it first", present.WARN),
+    "in_doubt": ("?", "in doubt: x settles it", present.WARN),
+    "attested": ("✎", "done by hand, attested", present.ACCENT),
+    "skipped": ("↷", "skipped", present.QUIET),
 }
+BEHIND = frozenset({"done", "attested", "skipped"})
+WRITING = frozenset({"upsert", "rollback"})
+NEEDS: Mapping[str, str] = {
+    "duplicates": "duplicates",
+    "upsert": "upsert_missing_lines",
+    "verify": "verify_run",
+    "audit_trail": "verify_run",
+    "rollback": "rollback_run",
+}
+"""The operation of a step, by the name that the preflight gives it."""
 FACTS: Mapping[str, str] = {
     "evidence": "Evidence",
     "only_if": "Only if",
@@ -29,6 +43,46 @@ FACTS: Mapping[str, str] = {
     "stop_if": "Stop if",
     "tell": "Tell",
 }
+
+
+def here(steps: Sequence[Step], marks: Mapping[str, Mark]) -> int:
+    """Where the operator is: what is in doubt, else what is unfinished, else what comes next.
+
+    What comes next is the first open step of the straight path after the newest one that is done.
+    """
+    order = [marks.get(step.id, Mark()) for step in steps]
+    for wanted in (("in_doubt",), ("failed", "stopped", "planned", "running")):
+        found = [index for index, mark in enumerate(order) if mark.standing in wanted]
+        if found:
+            return found[0]
+    ahead = [n for n, step in enumerate(steps) if not step.only_if and order[n].standing == "open"]
+    newest = max(range(len(order)), key=lambda n: _touched(order[n]))
+    later = [n for n in ahead if n > newest and marks]
+    return (later or ahead or [len(steps) - 1])[0]
+
+
+def undoing(book: Runbook) -> Step | None:
+    """The step that undoes a run."""
+    return next((step for step in book.steps if step.operation == "rollback"), None)
+
+
+def tally(steps: Sequence[Step], marks: Mapping[str, Mark]) -> str:
+    """How many steps are behind the operator."""
+    behind = sum(1 for mark in marks.values() if mark.standing in BEHIND)
+    return f"{behind} of {len(steps)} done"
+
+
+def why_disabled(step: Step, place: Place | None, preflight: Check | None) -> str:
+    """Why the environment or the server does not allow a step, as the preflight found."""
+    need = NEEDS.get(step.operation or "")
+    if place is not None and place.read_only and step.operation in WRITING:
+        return "the environment is read-only"
+    disabled = preflight.figures.get("disabled", {}) if preflight is not None else {}
+    return " ".join(disabled.get(need, ()))
+
+
+def _touched(mark: Mark) -> datetime:
+    return mark.at or datetime.min.replace(tzinfo=UTC)
 
 
 def line(step: Step, mark: Mark, here: bool) -> Content:
@@ -46,6 +100,8 @@ def standing(step: Step, mark: Mark, here: bool) -> Content:
     """Where a step stands, in words, and how it is done."""
     sign, word, style = SIGNS[mark.standing]
     how = "automatic: ⏎ runs it" if step.kind == "automatic" else "by hand: ⏎ attests it"
+    if mark.standing == "in_doubt":
+        how = "x asks the server whether it was committed"
     lines = [present.joined(present.label(f"{sign} {word}", style), mark.at or "")]
     if mark.summary:
         lines.append(present.label(mark.summary))

@@ -160,13 +160,17 @@ def _understand(name: str, environment: Environment) -> None:
 
 
 def _case(session: directory.SessionSummary) -> Case:
-    attention = f"in doubt: {', '.join(session.in_doubt)}" if session.in_doubt else session.fault
-    step = f"at step {session.current_step}" if session.current_step else "no step done"
+    attention = session.fault
+    if session.in_doubt:
+        attention = f"in doubt: {', '.join(session.in_doubt)}; go on and settle it"
+    book = runbook(session.runbook or "")
+    at = next((step for step in book.steps if step.id == session.current_step), None)
+    step = f"at {at.section} {at.title}" if at else "no step done"
     return Case(
         id=session.id,
         runbook=session.runbook or "",
         environment=session.environment,
         started_at=session.started or datetime.min.replace(tzinfo=UTC),
-        summary=f"{session.id}, {session.runbook}, {step}, {session.operator}",
+        summary=f"{book.title}, {step}\n{session.id}, {session.operator}",
         attention=attention,
     )

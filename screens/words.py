@@ -22,8 +22,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "changed": ("!", present.WARN),
     "gone": ("∅", present.WARN),
     "clean": ("✓", present.GOOD),
+    "done": ("=", present.QUIET),
+    "referenced": ("✗", present.FAIL),
 }
-FIGURES_A_LINE = 3
 _LONG = (Mapping, list, tuple)
 FIRST_COLUMNS = ("description", "amount", "line_type", "lineType", "tax_rate", "taxRate", "meta")
 
@@ -50,7 +51,10 @@ def changed(before: Image | None, after: Image | None) -> list[str]:
     """The columns in which two images differ."""
     if before is None or after is None:
         return columns_of(before, after)
-    return [n for n in columns_of(before, after) if before.get(n) != after.get(n)]
+    # A column that an image does not speak of is left as it is, not set to NULL.
+    return [
+        n for n in columns_of(before, after) if n in before and n in after and before[n] != after[n]
+    ]
 
 
 def change(row: PlanRow) -> Content:
@@ -84,12 +88,10 @@ def images(row: PlanRow) -> Iterator[Content]:
 
 
 def _value(name: str, before: Image | None, after: Image | None) -> Content:
-    if before is None or after is None:
-        image = after if after is not None else before
-        return present.plain(image.get(name) if image else None)
-    if before.get(name) == after.get(name):
-        return present.plain(after.get(name))
-    return present.before_after(before.get(name), after.get(name))
+    if name in changed(before, after) and before is not None and after is not None:
+        return present.before_after(before[name], after[name])
+    image = after if after is not None and name in after else before
+    return present.plain(image.get(name) if image else None)
 
 
 def money(plan: Plan) -> Content:
@@ -105,29 +107,42 @@ def counts(numbers: Mapping[str, int]) -> Content:
 
 
 def figures(numbers: Mapping[str, Any]) -> Iterator[Content]:
-    """The figures of a check: short ones side by side, tables and lists one line an entry."""
+    """The figures of a check, one a line; a table has a paragraph for every row."""
     short = {name: value for name, value in numbers.items() if not isinstance(value, _LONG)}
-    names = list(short)
-    for start in range(0, len(names), FIGURES_A_LINE):
-        line = [_figure(name, short[name]) for name in names[start : start + FIGURES_A_LINE]]
-        yield present.joined(*line, between="   ")
+    yield from _aligned(short)
     for name, value in numbers.items():
         if isinstance(value, _LONG) and value:
-            yield from _long_figure(name, value)
+            yield present.label("")
+            yield present.label(_spaced(name), "bold")
+            yield from _long_figure(value)
 
 
-def _figure(name: str, value: object) -> Content:
-    shown = "-" if value is None else value
-    return present.joined(present.label(f"{name.replace('_', ' ')}:", present.QUIET), shown)
+def _aligned(numbers: Mapping[str, Any]) -> Iterator[Content]:
+    width = max(map(len, numbers), default=0)
+    for name, value in numbers.items():
+        shown = "-" if value is None else value
+        yield present.joined(
+            present.label(f"{_spaced(name):<{width}}", present.QUIET), shown, between="  "
+        )
 
 
-def _long_figure(name: str, value: Mapping[str, Any] | Sequence[Any]) -> Iterator[Content]:
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _long_figure(value: Mapping[str, Any] | Sequence[Any]) -> Iterator[Content]:
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            said = ", ".join(map(str, one)) if isinstance(one, list | tuple) else one
-            yield _figure(f"{name} {key}", said)
+        yield from _aligned({name: _on_one_line(one) for name, one in value.items()})
     elif isinstance(value[0], Mapping):
-        for row in value:
-            yield present.joined(*(_figure(key, one) for key, one in row.items()), between="  ")
+        for number, row in enumerate(value):
+            if number:
+                yield present.label("")
+            yield from _aligned({name: _on_one_line(one) for name, one in row.items()})
     else:
-        yield _figure(name, ", ".join(map(str, value)))
+        yield present.label(_on_one_line(value))
+
+
+def _on_one_line(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        return value
+    return ", ".join(present.plain(one).plain for one in value) or "-"

@@ -122,7 +122,7 @@ def translate(error: psycopg.Error) -> ConsoleError:
         case errors.LockNotAvailable():
             return Busy(
                 f"A lock was not free in time: {said}.",
-                next_step="See who holds it in the locks view, then try again.",
+                next_step="Wait for whoever holds it, or have it ended; then plan and apply again.",
             )
         case errors.SerializationFailure() | errors.DeadlockDetected():
             return Moved(f"Another transaction got in between: {said}.", next_step="Plan again.")

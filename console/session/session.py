@@ -156,7 +156,8 @@ class Session(Journal):
 
     def _finish(self, intent: Mapping[str, Any], walk: Walk) -> None:
         try:
-            self._append("outcome", {**intent, "verdict": Name(walk.verdict(None)), **reason(None)})
+            said = {**reason(None), "message": walk.summary}
+            self._append("outcome", {**intent, "verdict": Name(walk.verdict(None)), **said})
         except ConsoleError as error:
             if walk.may_have_committed:
                 raise _unrecorded(walk) from error

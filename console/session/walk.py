@@ -35,16 +35,19 @@ class Walk:
     commit_sent: bool = False
     applied: Outcome | None = None
     answer: str = ""
+    summary: str = ""
     log_failed: bool = False
 
     def happened(self, event: Event) -> None:
         """Take in what is true whether or not the log can be written."""
         if isinstance(event, Applied):
             self.applied = event.outcome
+            self.summary = f"run {event.outcome.run_id}"
         elif isinstance(event, Checked):
-            self.answer = event.check.answer
+            self.answer, self.summary = event.check.answer, event.check.summary
         elif isinstance(event, Planned):
             self.answer = "planned"
+            self.summary = f"{event.plan.rows_written:,} rows to write, token {event.plan.token}"
 
     def logged(self, event: Event) -> None:
         """Take in what becomes true only when the operation is let go on."""

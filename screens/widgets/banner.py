@@ -35,8 +35,6 @@ class Banner(Horizontal):
         self.set_class(False, *(f"-{name}" for name in KINDS))
         if kind in KINDS:
             self.add_class(f"-{kind}")
-        word = f" {kind.upper()} " if place else " NO ENVIRONMENT "
-        self.query_one("#banner-kind", Static).update(present.label(word))
         self._show_server()
 
     def watch_target(self) -> None:
@@ -44,13 +42,15 @@ class Banner(Horizontal):
 
     def _show_server(self) -> None:
         place, target = self.place, self.target
+        read_only = (target and target.read_only) or (place and place.read_only)
+        kind = place.kind.upper() if place else "NO ENVIRONMENT"
+        word = f" {kind} READ-ONLY " if read_only else f" {kind} "
+        self.query_one("#banner-kind", Static).update(present.label(word))
         name = place.name if place else ""
         where = f"{target.host}/{target.database}" if target else "not connected"
         parts = [name, where]
         if target:
             parts.append(f"server {target.server_id}")
-        if (target and target.read_only) or (place and place.read_only):
-            parts.append("read-only")
         parts.append(self._operator)
         shown = present.label("  ".join(part for part in parts if part))
         self.query_one("#banner-server", Static).update(shown)

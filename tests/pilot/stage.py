@@ -248,15 +248,25 @@ class MemoryIncident:
 
     def attest(self, step: Step, evidence: str) -> None:
         self.note("attested", step.id, evidence)
-        self.marked[step.id] = Mark("done", "attested by tester", NOW, evidence)
+        self.marked[step.id] = Mark("attested", "", NOW, evidence)
 
     def fields(self, step: Step) -> Sequence[Field]:
         if step.operation == "upsert":
             return [Field("csv", "CSV file", "missing_lines.csv"), Field("run_id", "Run id", "")]
+        if step.operation == "rollback" and self.last_applied:
+            return [Field("run_id", "Run id", f"undo-{self.last_applied}")]
         return []
 
-    def command(self, step: Step, inputs: Mapping[str, str]) -> Command:
-        run_id = inputs.get("run_id", "manual-20260208-fix42")
+    @property
+    def last_applied(self) -> str:
+        return self.stage.applied[-1].run_id if self.stage.applied else ""
+
+    def decisions(self, command: Command) -> Mapping[str, str]:
+        assert isinstance(command, Change)
+        return dict(command.decisions)
+
+    def command(self, step: Step, values: Mapping[str, str]) -> Command:
+        run_id = values.get("run_id", "manual-20260208-fix42")
         if not run_id:
             raise BadInput("The run id is empty.", next_step="Give it a name.")
         return Change(run_id)
@@ -264,9 +274,6 @@ class MemoryIncident:
     def decided(self, command: Command, decisions: Mapping[str, str]) -> Command:
         assert isinstance(command, Change)
         return replace(command, decisions=tuple(sorted(decisions.items())))
-
-    def undo(self, operation: Operation, outcome: Outcome) -> Command:
-        return operation.undo(outcome)
 
     def operation(self, command: Command) -> Operation:
         assert isinstance(command, Change)
@@ -356,7 +363,7 @@ class MemoryStage:
 
         incident = self.begin(BILLING, next(c.environment for c in self.held if c.id == case_id))
         incident.id = case_id
-        incident.marked["billing.1.1"] = Mark("done", "attested", NOW, "backup_1.dump, 2 GB")
+        incident.marked["billing.1.1"] = Mark("attested", "", NOW, "backup_1.dump, 2 GB")
         return incident
 
     def waits_for(self, environment: str, pid: int) -> str:

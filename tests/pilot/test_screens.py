@@ -116,7 +116,7 @@ class TestHome:
             assert app.place.name == "live"
             assert app.flow.planned == {}
             assert "PRODUCTION" in text_of(app.screen, "#banner-kind")
-            assert "read-only" in text_of(app.screen, "#banner-server")
+            assert "READ-ONLY" in text_of(app.screen, "#banner-kind")
 
     async def test_a_session_is_gone_on_with(self, make_app: MakeApp, stage: MemoryStage) -> None:
         """The checklist stands where the log ends."""
@@ -155,7 +155,7 @@ class TestChecklist:
         app = make_app()
         async with app.run_test() as pilot:
             await settled(pilot)
-            await pilot.press("a", "enter")
+            await pilot.press("m", "enter")
             assert isinstance(app.screen, FormScreen)
             assert "evidence" in text_of(app.screen, "#wrong")
             assert stage.begun == []
@@ -525,6 +525,8 @@ class TestRollback:
             await pilot.press("escape")
             stage.next_operation = "rollback"
             await pilot.press("u")
+            await on_screen(pilot, FormScreen)
+            await pilot.press("enter")
             await on_screen(pilot, RollbackScreen)
             assert stage.commands[-1].run_id == "undo-manual-20260208-fix42"
             assert len(stage.applied) == 1

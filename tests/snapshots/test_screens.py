@@ -32,7 +32,7 @@ async def checklist(pilot: Pilot[int], stage: MemoryStage) -> None:
     assert isinstance(app, OpsConsole)
     incident = stage.begin(app.screen.book, "demo")  # type: ignore[attr-defined]
     incident.marked |= {
-        "billing.1.1": Mark("done", "attested", NOW, f"backup_1.dump {HOSTILE}"),
+        "billing.1.1": Mark("attested", "", NOW, f"backup_1.dump {HOSTILE}"),
         "billing.1.2": Mark("failed", "2 groups share a key", NOW),
         "billing.3": Mark("in_doubt", "run manual-20260208-fix42", NOW),
         "billing.4.1": Mark("planned", "8 rows", NOW),
