@@ -42,7 +42,9 @@ _TABLE: Final = (
     Action("kinds", "t", "Kinds", "Show only one kind of row, one after the other"),
     Action("search", "slash", "Search", "Show only rows that contain a text", keys="/"),
     Action("copy", "y", "Copy", "Copy the selected id, or the plan's token"),
-    Action("export", "o", "Export", "Write the rows in view to a CSV file"),
+    Action(
+        "export", "o", "Export", "Write every row that is asked for, on all pages, to a CSV file"
+    ),
     Action("severity", "v", "Severity", "Show only one severity, one after the other"),
     Action("cancel", "x", "Cancel", "Stop what is running; it is rolled back", danger=True),
     Action("verify", "v", "Verify", "Check the chain of the session log"),

@@ -17,7 +17,7 @@ from textual.screen import Screen
 from console.crash import crash_message
 from console.errors import ConsoleError
 from console.operation import Check, Target
-from console.runbooks import RUNBOOKS, runbook
+from console.runbooks import RUNBOOKS
 from screens.checklist import ChecklistScreen
 from screens.confirm import DWELL_SECONDS, ConfirmScreen
 from screens.crash import QuietCrash
@@ -27,7 +27,7 @@ from screens.home import HomeScreen
 from screens.messages import Advanced, Ended
 from screens.pace import View
 from screens.plan import PlanScreen
-from screens.ports import Case, Place, Stage
+from screens.ports import Place, Stage
 from screens.progress import ProgressScreen
 from screens.questions import before_quit
 from screens.runner import Ending, Job, Runner
@@ -107,8 +107,9 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
         """Work on this environment from now on."""
         if self.runner.busy:
             return
-        self.flow.forget()
-        self.place, self.target, self.preflight, self.trouble = place, None, None, ""
+        if place != self.place:
+            self.flow.forget()
+            self.place, self.target, self.preflight, self.trouble = place, None, None, ""
         self.run_preflight()
 
     def run_preflight(self) -> bool:
@@ -166,20 +167,6 @@ class OpsConsole(FilteredOutput, QuietCrash, App[int]):
             self.target = self.stage.target(place.name)
         except ConsoleError as error:
             self.trouble = error.message
-
-    def resume(self, case: Case) -> None:
-        """Go on with a session from where its log ends."""
-        book = runbook(case.runbook)
-        begun = self.flow.incident(book)
-        place = next(place for place in self.stage.places() if place.name == case.environment)
-        if place != self.place:
-            # Banner, preflight and session must speak of the same server.
-            self.choose(place)
-        elif begun is not None and begun.id == case.id:
-            self.switch_mode(book.id)
-            return
-        self.flow.opened(self.stage.resume(case.id))
-        self.switch_mode(book.id)
 
     def ask_to_quit(self) -> None:
         """Leave at once when nothing runs, else ask."""

@@ -194,9 +194,8 @@ class ChecklistScreen(ConsoleScreen):
         self.refresh_marks(go=False)
 
     def do_command(self) -> None:
-        step = self.step
-        title = f"{step.section} {step.title}: as in {self.book.document}"
-        self.app.push_screen(TextScreen(title, step.command_text))
+        title = f"{self.step.section} {self.step.title}: as in {self.book.document}"
+        self.app.push_screen(TextScreen(title, self.step.command_text))
 
     def do_contacts(self) -> None:
         title = f"{self.book.title}: contacts and rules"

@@ -14,8 +14,9 @@ from console.export import csv_cell
 
 def write_csv(
     folder: Path, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]
-) -> Path:
-    """Write a new file of mode 0600 and return its path."""
+) -> tuple[Path, int]:
+    """Write a new file of mode 0600; return its path and the number of rows."""
+    number = 0
     path = folder / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -23,7 +24,9 @@ def write_csv(
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(header)
-            writer.writerows([csv_cell(value) for value in row] for row in rows)
+            for row in rows:
+                writer.writerow([csv_cell(value) for value in row])
+                number += 1
     except OSError as error:
         raise CouldNotRun(f"{path} cannot be written: {error.strerror}.") from None
-    return path
+    return path, number

@@ -15,7 +15,9 @@ from console.operation import Check, Finding, Plan
 from screens import present
 from screens.actions import bindings
 from screens.tabled import ALL, TabledScreen
-from screens.widgets.keyset_table import Column, KeysetTable, Row
+from screens.widgets.columns import Column
+from screens.widgets.keyset_table import KeysetTable
+from screens.widgets.pages import Row
 from screens.words import figures, paragraph
 
 SEVERITIES = ("error", "warning", "info")

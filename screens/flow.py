@@ -20,9 +20,9 @@ from console.operation import (
     Plan,
     PlanRow,
 )
-from console.runbooks import Runbook, Step
+from console.runbooks import Runbook, Step, runbook
 from screens.confirm import ConfirmScreen
-from screens.ports import Incident, Verb
+from screens.ports import Case, Incident, Verb
 from screens.questions import before_apply
 from screens.runner import Ending, Job
 
@@ -109,6 +109,20 @@ class Flow:
         self._incidents[incident.runbook.id] = incident
         for kept in (self.planned, self.checked, self.applied):
             kept.pop(incident.runbook.id, None)
+
+    def go_on(self, case: Case) -> None:
+        """Go on with a session from where its log ends; raises `ConsoleError`."""
+        app, book = self._app, runbook(case.runbook)
+        begun = self.incident(book)
+        place = next(place for place in app.stage.places() if place.name == case.environment)
+        if place != app.place:
+            # Banner, preflight and session must speak of the same server.
+            app.choose(place)
+        elif begun is not None and begun.id == case.id:
+            app.switch_mode(book.id)
+            return
+        self.opened(app.stage.resume(case.id))
+        app.switch_mode(book.id)
 
     def close(self, incident: Incident) -> None:
         """End a session for good; raises `ConsoleError` when that is refused."""

@@ -68,6 +68,7 @@ class HomeScreen(ConsoleScreen):
 
     def ready(self) -> None:
         self._cases: list[Case] = []
+        self._kinds: dict[str, str] = {}
         self._show_cases()
         # Whoever left work behind finds the cursor on it.
         self.query_one("#cases" if self._cases else "#runbooks", OptionList).focus()
@@ -79,7 +80,12 @@ class HomeScreen(ConsoleScreen):
         self.refresh_actions()
 
     def _show_cases(self) -> None:
-        self._cases = list(self.console.stage.cases())
+        here = self.console.place.name if self.console.place else ""
+        found = self.console.stage.cases()
+        # What is in doubt comes first, then what belongs to the environment in the banner.
+        order = sorted(found, key=lambda case: (not case.attention, case.environment != here))
+        self._cases = order
+        self._kinds = {place.name: place.kind.upper() for place in self.console.stage.places()}
         options = self.query_one("#cases", OptionList)
         options.clear_options()
         options.add_options([Option(self._case(case), id=case.id) for case in self._cases])
@@ -90,7 +96,9 @@ class HomeScreen(ConsoleScreen):
             options.add_option(Option(words, disabled=True))
 
     def _case(self, case: Case) -> Content:
-        head = present.joined(present.label(case.environment, "bold"), case.started_at)
+        kind = self._kinds.get(case.environment, "")
+        where = present.label(f"{kind} {case.environment}", "bold")
+        head = present.joined(where, case.started_at)
         lines = [head, present.lines(case.summary)]
         if case.attention:
             lines.append(present.label(f"! {case.attention}", present.WARN))
@@ -129,7 +137,7 @@ class HomeScreen(ConsoleScreen):
             self.say(f"Go on: {reason}", "warning")
             return
         try:
-            self.console.resume(case)
+            self.console.flow.go_on(case)
         except ConsoleError as error:
             self.say(f"{error.message} {error.next_step}", "error")
 

@@ -16,13 +16,15 @@ from screens import present
 from screens.actions import bindings
 from screens.findings import FindingsScreen
 from screens.tabled import ALL, TabledScreen
-from screens.widgets.keyset_table import Column, KeysetTable, Row
+from screens.widgets.columns import Column
+from screens.widgets.keyset_table import KeysetTable
+from screens.widgets.pages import Row
 from screens.words import change, counts, images, kind, money, paragraph
 
 if TYPE_CHECKING:
     from screens.flow import Task
 
-READ_ALONE = frozenset({"noop", "rejected"})
+REFUSED = ("rejected", "conflict")
 
 
 class PlanScreen(TabledScreen):
@@ -84,6 +86,10 @@ class PlanScreen(TabledScreen):
         ]
         if plan.blocked:
             lines.append(present.label(f"✗ cannot be applied: {plan.blocked}", present.FAIL))
+        refused = sum(plan.counts.get(name, 0) for name in REFUSED)
+        if refused:
+            said = f"✗ {refused:,} lines of the file are not written; f says why, line by line"
+            lines.append(present.label(said, present.FAIL))
         lines += [present.label(f"! {note}", present.WARN) for note in plan.notes]
         return paragraph(*lines)
 

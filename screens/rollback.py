@@ -13,7 +13,7 @@ from console.operation import PlanRow
 from screens import present
 from screens.actions import bindings
 from screens.plan import PlanScreen
-from screens.widgets.keyset_table import Column
+from screens.widgets.columns import Column
 from screens.words import change, changed, columns_of, kind
 
 if TYPE_CHECKING:

@@ -18,7 +18,9 @@ from screens.confirm import ConfirmScreen
 from screens.ports import Entry, Incident
 from screens.questions import before_end
 from screens.tabled import TabledScreen
-from screens.widgets.keyset_table import Column, KeysetTable, Row
+from screens.widgets.columns import Column
+from screens.widgets.keyset_table import KeysetTable
+from screens.widgets.pages import Row
 from screens.words import paragraph
 
 

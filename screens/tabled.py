@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -11,7 +12,8 @@ from textual.widgets import Input
 from console.errors import ConsoleError
 from screens.base import ConsoleScreen
 from screens.export import write_csv
-from screens.widgets.keyset_table import KeysetTable, Row
+from screens.widgets.keyset_table import KeysetTable
+from screens.widgets.pages import Row, Source, everything
 
 ALL = ""
 
@@ -87,18 +89,24 @@ class TabledScreen(ConsoleScreen):
         self.say(f"Copied {text}")
 
     def why_not_export(self) -> str:
-        return "" if self.is_mounted and self.table.rows_in_view else "no rows are in view"
+        return "" if self.is_mounted and self.table.known else "there is no row to write"
 
     def do_export(self) -> None:
-        rows = [self.export_row(row.value) for row in self.table.rows_in_view]
+        source = self.table.source
+        if source is not None:
+            # A plan may have a million rows; the screen must not wait for them.
+            work = partial(self._export, source)
+            self.run_worker(work, thread=True, group="export", exit_on_error=False)
+
+    def _export(self, source: Source) -> None:
+        folder, header = self.console.stage.export_folder(), self.export_header()
+        rows = (self.export_row(row.value) for row in everything(source))
         try:
-            path = write_csv(
-                self.console.stage.export_folder(), self.EXPORT_NAME, self.export_header(), rows
-            )
+            path, number = write_csv(folder, self.EXPORT_NAME, header, rows)
         except ConsoleError as error:
-            self.say(error.message, "error")
+            self.app.call_from_thread(self.say, error.message, "error")
         else:
-            self.say(f"{len(rows)} rows written to {path}")
+            self.app.call_from_thread(self.say, f"{number:,} rows written to {path}")
 
     def do_back(self) -> None:
         if self.search or self.query_one("#search").display:

@@ -64,12 +64,10 @@ def change(row: PlanRow) -> Content:
         parts = [_changed(name, row.before, row.after) for name in names]
         return present.joined(*parts, between=", ")
     image = row.after if row.after is not None else row.before
-    if row.reason and row.operation in ("conflict", "rejected"):
-        return present.label(row.reason)
-    if image is None:
-        return present.label(row.reason)
-    shown = [image[name] for name in FIRST_COLUMNS[:3] if name in image]
-    return present.joined(*shown, between="  ")
+    refused = row.reason and row.operation in ("conflict", "rejected")
+    said = [present.label(row.reason, present.WARN)] if refused or image is None else []
+    shown = [image[name] for name in FIRST_COLUMNS[:3] if name in image] if image else []
+    return present.joined(*said, *shown, between="  ")
 
 
 def _changed(name: str, before: Image, after: Image) -> Content:

@@ -117,7 +117,7 @@ class DuplicatesOperation(Operation):
             "groups_by_runbook_query": by_runbook,
             "rows": [_figure(row) for row in groups],
         }
-        summary = f"{shown} groups by our key, {by_runbook} by the runbook's query"
+        summary = f"{shown} duplicate by the stricter key, {by_runbook} by the runbook's query"
         return Check(self.name, answer, summary, self._findings, figures)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -21,9 +19,8 @@ from textual.style import Style
 
 from console.errors import ConsoleError
 from screens import present
-from screens.widgets.pages import KEPT_PAGES, PAGE, Column, Fetch, Row, Source, gaps, walk
-
-__all__ = ["KEPT_PAGES", "PAGE", "Column", "Fetch", "KeysetTable", "Row"]
+from screens.widgets.columns import Column, fitted, roomy, widths
+from screens.widgets.pages import PAGE, Fetch, Kept, Row, Source, gaps, walk
 
 
 class KeysetTable(ScrollView, can_focus=True):
@@ -76,10 +73,7 @@ class KeysetTable(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._columns = columns
         self._empty = empty
-        self._source: Source | None = None
-        self._pages: OrderedDict[int, Sequence[Row]] = OrderedDict()
-        self._anchors: dict[int, int] = {0: 0}
-        self._known = 0
+        self._kept = Kept()
         self._reading = False
         self._direction = 0
         self.error = ""
@@ -87,31 +81,26 @@ class KeysetTable(ScrollView, can_focus=True):
     @property
     def known(self) -> int:
         """Rows that are counted or read so far."""
-        return self._known
+        return self._kept.known
 
     @property
     def complete(self) -> bool:
         """Whether `known` is the true number of rows."""
-        return self._source is not None and self._source.total is not None
+        return self._kept.complete
 
     @property
     def row(self) -> Row | None:
         """The row under the cursor, when it has been read."""
-        return self._row_at(self.cursor)
+        return self._kept.row_at(self.cursor)
 
     @property
-    def rows_in_view(self) -> list[Row]:
-        """The rows on the screen that have been read."""
-        first = self.scroll_offset.y
-        found = (self._row_at(index) for index in range(first, first + self._height))
-        return [row for row in found if row is not None]
+    def source(self) -> Source | None:
+        """Where the rows come from that are shown."""
+        return self._kept.source
 
     def show(self, fetch: Fetch, *, total: int | None, dense: bool = False) -> None:
         """Show another source from its beginning."""
-        self._source = Source(fetch, total, dense)
-        self._pages.clear()
-        self._anchors = {0: 0}
-        self._known = total or 0
+        self._kept.begin(Source(fetch, total, dense))
         self._reading = False
         self.error = ""
         self.cursor = 0
@@ -122,24 +111,15 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def put(self, cells: tuple[Content, ...]) -> None:
         """Show other cells for the row under the cursor."""
-        row, page = self.row, self._pages.get(self.cursor // PAGE)
-        if row is not None and page is not None:
-            rows = list(page)
-            rows[self.cursor % PAGE] = Row(row.number, cells, row.value)
-            self._pages[self.cursor // PAGE] = rows
-            self.refresh()
+        self._kept.put(self.cursor, cells)
+        self.refresh()
 
     @property
     def _height(self) -> int:
         return max(self.scrollable_content_region.height - 1, 1)
 
-    def _row_at(self, index: int) -> Row | None:
-        page = self._pages.get(index // PAGE)
-        place = index % PAGE
-        return page[place] if page is not None and place < len(page) else None
-
     def _resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, self._known + 1)
+        self.virtual_size = Size(self.scrollable_content_region.width, self.known + 1)
         self.refresh()
 
     def on_resize(self) -> None:
@@ -151,24 +131,13 @@ class KeysetTable(ScrollView, can_focus=True):
         self._direction = 1 if new_value > old_value else -1
         self._read()
 
-    def _wanted(self) -> list[int]:
-        first = self.scroll_offset.y
-        last = min(first + self._height, max(self._known - 1, 0))
-        shown = range(first // PAGE, last // PAGE + 1)
-        return [n for n in shown if n not in self._pages] or self._next(shown)
-
-    def _next(self, shown: range) -> list[int]:
-        """The page that comes into view when the operator goes on in the same direction."""
-        ahead = shown[-1] + 1 if self._direction > 0 else shown[0] - 1
-        there = self._direction and ahead >= 0 and ahead * PAGE < self._known
-        return [ahead] if there and ahead not in self._pages else []
-
     def _read(self) -> None:
-        source = self._source
-        if source is None or self._reading or self.error or not (wanted := self._wanted()):
+        source, first = self._kept.source, self.scroll_offset.y
+        wanted = self._kept.wanted(first, first + self._height, self._direction)
+        if source is None or self._reading or self.error or not wanted:
             return
         self._reading = True
-        anchors = {n: n * PAGE for n in wanted} if source.dense else dict(self._anchors)
+        anchors = {n: n * PAGE for n in wanted} if source.dense else dict(self._kept.anchors)
         read = partial(self._read_pages, source, wanted, anchors)
         self.run_worker(read, thread=True, group="pages", exit_on_error=False)
 
@@ -187,38 +156,22 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def on_keyset_table_pages_read(self, message: PagesRead) -> None:
         message.stop()
-        if message.source is not self._source:
+        if message.source is not self._kept.source:
             return
         self._reading = False
         self.error = message.error
         if not message.pages and not self.error:
             # The numbers have gaps after all: what was kept may stand in the wrong place.
-            self._pages.clear()
+            self._kept.pages.clear()
         before = self.row
         for number, rows in sorted(message.pages.items()):
-            self._keep(number, rows)
+            self._kept.keep(number, rows)
+            self._columns = roomy(self._columns, rows)
+        self.cursor = self.validate_cursor(self.cursor)
         self._resize()
-        if self.row is not before or not self._known:
+        if self.row is not before or not self.known:
             self.post_message(self.Moved(self.row))
         self._read()
-
-    def _keep(self, number: int, rows: Sequence[Row]) -> None:
-        self._pages[number] = rows
-        while len(self._pages) > KEPT_PAGES:
-            self._pages.popitem(last=False)
-        if rows:
-            self._anchors[number + 1] = rows[-1].number
-            self._columns = _roomy(self._columns, rows)
-        source = self._source
-        if source is None or source.total is not None:
-            return
-        end = number * PAGE + len(rows)
-        if len(rows) < PAGE:
-            # Pages in flight belong to the same source; its identity must stay.
-            source.total = self._known = end
-            self.cursor = self.validate_cursor(self.cursor)
-        else:
-            self._known = max(self._known, end + 1)  # one more to scroll to, which reads on
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
@@ -226,7 +179,7 @@ class KeysetTable(ScrollView, can_focus=True):
             cells = tuple(present.label(column.label) for column in self._columns)
             return self._strip(cells, width, "keyset-table--header")
         index = self.scroll_offset.y + y - 1
-        row = self._row_at(index)
+        row = self._kept.row_at(index)
         if row is not None:
             return self._strip(row.cells, width, self._style_of(index))
         return self._strip((self._note(index),), width, "")
@@ -234,9 +187,9 @@ class KeysetTable(ScrollView, can_focus=True):
     def _note(self, index: int) -> Content:
         if index == self.scroll_offset.y and self.error:
             return present.label(self.error, present.FAIL)
-        if self._known == 0 and index == 0:
+        if self.known == 0 and index == 0:
             return present.label("" if self._reading else self._empty, present.QUIET)
-        return present.label("…" if index < self._known else "", present.QUIET)
+        return present.label("…" if index < self.known else "", present.QUIET)
 
     def _style_of(self, index: int) -> str:
         if index != self.cursor:
@@ -245,19 +198,13 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def _strip(self, cells: tuple[Content, ...], width: int, part: str) -> Strip:
         style = self.get_visual_style(part) if part else self.visual_style
-        widths = self._widths(width) if len(cells) > 1 else [width - 1]
-        shown = present.joined("", *map(_fitted, cells, widths, self._columns), between=" ")
+        room = widths(self._columns, width) if len(cells) > 1 else [width - 1]
+        shown = present.joined("", *map(fitted, cells, room, self._columns), between=" ")
         parts = shown.truncate(width, pad=True).render(style, "", parse_style=self._resolve)
         return Strip([Segment(text, each.rich_style) for text, each in parts], width)
 
     def _resolve(self, style: str | Style) -> Style:
         return Style.parse(style, self.app.theme_variables) if isinstance(style, str) else style
-
-    def _widths(self, width: int) -> list[int]:
-        fixed = sum(column.width + 1 for column in self._columns) + 1
-        flexible = sum(1 for column in self._columns if not column.width) or 1
-        left = max((width - fixed) // flexible, 4)
-        return [column.width or left for column in self._columns]
 
     def watch_cursor(self, old: int, new: int) -> None:
         if old != new:
@@ -273,7 +220,7 @@ class KeysetTable(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor - self._height + 1, animate=False)
 
     def validate_cursor(self, cursor: int) -> int:
-        return max(0, min(cursor, self._known - 1))
+        return max(0, min(cursor, self.known - 1))
 
     def action_move(self, by: int) -> None:
         self.cursor += by
@@ -282,7 +229,7 @@ class KeysetTable(ScrollView, can_focus=True):
         self.cursor += by * self._height
 
     def action_jump(self, to: int) -> None:
-        self.cursor = to if to >= 0 else self._known - 1
+        self.cursor = to if to >= 0 else self.known - 1
 
     def action_select(self) -> None:
         if self.row is not None:
@@ -290,7 +237,7 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         index = self.scroll_offset.y + event.y - 1
-        if event.y < 1 or index >= self._known:
+        if event.y < 1 or index >= self.known:
             return
         if index == self.cursor:
             self.action_select()
@@ -301,18 +248,3 @@ class KeysetTable(ScrollView, can_focus=True):
 
     def on_blur(self) -> None:
         self.refresh(Region(0, 0, *self.size))
-
-
-def _roomy(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Column, ...]:
-    """The columns with room for every number: one that is cut off would be another number."""
-    widest = [max(row.cells[place].cell_length for row in rows) for place in range(len(columns))]
-    return tuple(
-        replace(column, width=max(column.width, room)) if column.right else column
-        for column, room in zip(columns, widest, strict=True)
-    )
-
-
-def _fitted(cell: Content, width: int, column: Column) -> Content:
-    if column.right and cell.cell_length < width:
-        return cell.pad_left(width - cell.cell_length)
-    return cell.truncate(width, ellipsis=True, pad=True)

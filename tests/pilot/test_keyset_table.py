@@ -8,7 +8,9 @@ from textual.pilot import Pilot
 
 from console.errors import CouldNotRun
 from screens import present
-from screens.widgets.keyset_table import KEPT_PAGES, PAGE, Column, KeysetTable, Row
+from screens.widgets.columns import Column
+from screens.widgets.keyset_table import KeysetTable
+from screens.widgets.pages import KEPT_PAGES, PAGE, Row
 
 MILLION = 1_000_000
 
