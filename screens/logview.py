@@ -16,6 +16,9 @@ WORDS: Mapping[str, str] = {
     "planned": "planned",
     "APPLIED": "applied",
     "NOT APPLIED": "not applied",
+    "REFUSED": "refused",
+    "UNKNOWN": "not known yet",
+    "not_run": "not run",
 }
 
 

@@ -188,7 +188,7 @@ def _result(ending: Ending) -> Iterator[Content]:
         for finding in ending.error.findings:
             yield present.joined(present.severity(finding.severity), finding.message)
     if ending.waited and ending.view.state in ("failed", "stopped"):
-        yield present.label(f"It waited: {ending.waited}", present.WARN)
+        yield present.label(f"It was {ending.waited}", present.WARN)
     outcome = outcome_of(ending)
     if outcome is not None:
         yield from _outcome(outcome)

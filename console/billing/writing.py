@@ -62,6 +62,8 @@ class LineWriter(Operation):
             raise Moved("This plan has been replaced by a later one; nothing was changed.")
         environment = self.desk.environment
         try:
+            # Whoever watches can ask from now on what this process waits for.
+            yield BackendKnown(connection.info.backend_pid)
             self._install_ledger(connection)
             connection.read_only = False
             with transaction(

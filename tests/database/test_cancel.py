@@ -37,6 +37,15 @@ def test_a_stop_between_batches(both_schemas: Database, batches: int) -> None:
     assert verdict(both_schemas) == "abandoned"
 
 
+def test_an_apply_says_which_process_it_is(both_schemas: Database) -> None:
+    """Before the first lock is asked for, a watcher knows whom to ask about."""
+    operation = upsert(both_schemas, both_schemas.csv)
+    planned = plan(operation)
+    pid = pid_of(operation)
+    events = list(operation.apply(planned, "head"))
+    assert events[0] == BackendKnown(pid)
+
+
 def test_a_stop_while_the_plan_is_made(both_schemas: Database) -> None:
     """A plan that is stopped gives back its connection and leaves nothing."""
     operation = upsert(both_schemas, both_schemas.csv)

@@ -11,6 +11,8 @@ from textual.widgets import Input, OptionList
 from screens.app import OpsConsole
 from screens.confirm import ConfirmScreen
 from screens.form import FormScreen
+from screens.widgets.keyset_table import KeysetTable
+from screens.widgets.pages import Row
 
 
 async def settled(pilot: Pilot[int]) -> None:
@@ -22,6 +24,13 @@ async def settled(pilot: Pilot[int]) -> None:
         await app.workers.wait_for_complete()
         await pilot.pause()
     await pilot.pause()
+
+
+def rows_in_view(table: KeysetTable) -> list[Row]:
+    """The rows of a table that stand on the screen."""
+    first, height = table.scroll_offset.y, table.scrollable_content_region.height - 1
+    found = (table._kept.row_at(index) for index in range(first, first + height))
+    return [row for row in found if row is not None]
 
 
 async def until(pilot: Pilot[int], fact: Callable[[], bool], what: str) -> None:

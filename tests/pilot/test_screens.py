@@ -6,7 +6,7 @@ import pytest
 from textual.widgets import Input, OptionList, Static
 
 from console.errors import CouldNotRun, InDoubt, Stopped
-from console.operation import Progress
+from console.operation import Check, Progress
 from screens.actions import ACTIONS
 from screens.base import ConsoleScreen
 from screens.checklist import ChecklistScreen
@@ -25,8 +25,18 @@ from screens.widgets.action_bar import ActionKey
 from screens.widgets.banner import Banner
 from screens.widgets.keyset_table import KeysetTable
 from tests.pilot.conftest import MakeApp
-from tests.pilot.driving import confirm, fill, go_to, on_screen, run_step, settled, to_plan, until
-from tests.pilot.stage import NOW, Gate, MemoryStage
+from tests.pilot.driving import (
+    confirm,
+    fill,
+    go_to,
+    on_screen,
+    rows_in_view,
+    run_step,
+    settled,
+    to_plan,
+    until,
+)
+from tests.pilot.stage import FINDINGS, NOW, Gate, MemoryStage
 
 SCREENS: list[type[ConsoleScreen]] = [
     HomeScreen,
@@ -276,17 +286,18 @@ class TestFindings:
             await run_step(pilot, "1.2")
             screen = app.screen
             assert isinstance(screen, FindingsScreen)
-            severities = [row.value.severity for row in screen.table.rows_in_view]
+            severities = [row.value.severity for row in rows_in_view(screen.table)]
             assert severities == ["error", "error", "warning", "info"]
             assert "Resolve the group (5.1)" in text_of(screen, "#detail")
             await pilot.press("v", "v")
             await settled(pilot)
-            assert [row.value.code for row in screen.table.rows_in_view] == ["twin"]
+            assert [row.value.code for row in rows_in_view(screen.table)] == ["twin"]
             await pilot.press("v", "v", "slash")
             await pilot.press(*"tax", "enter")
             await settled(pilot)
-            assert [row.value.code for row in screen.table.rows_in_view] == ["tax-rate"]
+            assert [row.value.code for row in rows_in_view(screen.table)] == ["tax-rate"]
             await pilot.press("o")
+            await settled(pilot)
             written = list(stage.folder.glob("findings-*.csv"))
             assert len(written) == 1
             with written[0].open(newline="", encoding="utf-8") as file:
@@ -295,6 +306,38 @@ class TestFindings:
             await settled(pilot)
             assert screen.search == ""
             assert app.screen is screen
+
+    async def test_figures_leave_the_findings_in_view(
+        self, make_app: MakeApp, stage: MemoryStage
+    ) -> None:
+        """However much a check measured, its findings are what is seen; the rest scrolls."""
+        rows = [{"ids": ["a" * 36, "b" * 36], "deleted": [True, False]} for _ in range(30)]
+        check = Check("duplicates", "fail", "2 groups", FINDINGS, {"groups": 2, "rows": rows})
+        app = make_app()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot)
+            app.push_screen(FindingsScreen.of_check(check, "Duplicate precheck"))
+            await settled(pilot)
+            assert len(rows_in_view(app.screen.query_one(KeysetTable))) == len(FINDINGS)
+            await pilot.press("tab", "end")
+            await settled(pilot)
+            assert app.screen.query_one("#panel").scroll_offset.y > 0
+            said = text_of(app.screen, "#detail")
+            assert "true, false" in said
+            assert "['" not in said
+
+    async def test_an_export_has_every_page(self, make_app: MakeApp, stage: MemoryStage) -> None:
+        """What is written is everything that is asked for, not what fits on the screen."""
+        stage.size = 2500
+        app = make_app()
+        async with app.run_test() as pilot:
+            await to_plan(pilot)
+            await pilot.press("t", "o")
+            await settled(pilot)
+            (written,) = stage.folder.glob("plan-*.csv")
+            with written.open(newline="", encoding="utf-8") as file:
+                kinds = [row["kind"] for row in csv.DictReader(file)]
+            assert kinds == ["insert"] * 500
 
     async def test_nothing_found_is_said(self, make_app: MakeApp, stage: MemoryStage) -> None:
         """A passed check is shown as well."""
@@ -326,7 +369,7 @@ class TestPlan:
             assert screen.table.known == 250
             await pilot.press("t", "t")
             await settled(pilot)
-            assert {row.value.operation for row in screen.table.rows_in_view} == {"update"}
+            assert {row.value.operation for row in rows_in_view(screen.table)} == {"update"}
             assert screen.table.known == 50
             assert "amount: 120.00 → 125.50" in text_of(screen, "#detail")
             await pilot.press("end")
@@ -366,7 +409,7 @@ class TestPlan:
         async with app.run_test() as pilot:
             await to_plan(pilot)
             table = app.screen.query_one(KeysetTable)
-            fetch = table._source.fetch  # type: ignore[union-attr]
+            fetch = table.source.fetch  # type: ignore[union-attr]
             await pilot.press("a")
             await confirm(pilot)
             await until(pilot, stage.gate.reached.is_set, "the apply")
@@ -514,6 +557,23 @@ class TestRollback:
             decided = dict(stage.commands[-1].decisions)
             assert decided == screen.decisions
 
+    async def test_a_decision_is_shown_in_the_plan_that_has_it(
+        self, make_app: MakeApp, stage: MemoryStage
+    ) -> None:
+        """After planning again, a conflict that was decided says how."""
+        stage.next_operation = "rollback"
+        app = make_app()
+        async with app.run_test() as pilot:
+            await run_step(pilot, "6.2")
+            await on_screen(pilot, RollbackScreen)
+            await pilot.press("n", "k", "d")
+            await until(pilot, lambda: len(stage.commands) == 2, "planned again")
+            await on_screen(pilot, RollbackScreen)
+            await pilot.press("n")
+            await settled(pilot)
+            shown = rows_in_view(app.screen.query_one(KeysetTable))
+            assert [row.cells[2].plain for row in shown[:2]] == ["keep", ""]
+
     async def test_the_undo_of_a_run_is_a_plan(self, make_app: MakeApp, stage: MemoryStage) -> None:
         """Undo writes nothing by itself; it plans, like everything."""
         app = make_app()
@@ -541,7 +601,7 @@ class TestSession:
             await pilot.press("escape", "s")
             await on_screen(pilot, SessionScreen)
             assert "the chain holds" in text_of(app.screen, "#head")
-            kinds = [row.value.kind for row in app.screen.query_one(KeysetTable).rows_in_view]
+            kinds = [row.value.kind for row in rows_in_view(app.screen.query_one(KeysetTable))]
             assert kinds == ["started", "intent", "outcome"]
 
     async def test_ending_a_session_asks_and_begins_anew(
