@@ -127,8 +127,7 @@ class ChecklistScreen(ConsoleScreen):
         panel.border_subtitle = step.phase
         panel.scroll_to(0, 0, animate=False)
         mark, here = self._mark(step), step is self.book.steps[self.here]
-        standing = stepview.standing(step, mark, here)
-        self.query_one("#standing", Static).update(standing)
+        self.query_one("#standing", Static).update(stepview.standing(step, mark, here))
         for name, said in stepview.facts(step, mark).items():
             self.query_one(f"#{name}", Fact).show(said)
         self.refresh_actions()
@@ -198,8 +197,8 @@ class ChecklistScreen(ConsoleScreen):
         self.app.push_screen(TextScreen(title, self.step.command_text))
 
     def do_contacts(self) -> None:
-        title = f"{self.book.title}: contacts and rules"
-        self.app.push_screen(TextScreen(title, stepview.reference(self.book)))
+        reference = stepview.reference(self.book)
+        self.app.push_screen(TextScreen(f"{self.book.title}: contacts and rules", reference))
 
     def why_not_show_findings(self) -> str:
         return "" if self.book.id in self.console.flow.checked else "no check has run yet"

@@ -109,7 +109,8 @@ class ConfirmScreen(ModalScreen[bool]):
     def _hint(self) -> str:
         if self._question.token:
             return "Tab to the button and press Space. Enter and esc cancel."
-        return "y confirms, Enter and esc cancel. Nothing has been written yet."
+        written = "" if self._question.kind == "quit" else " Nothing has been written yet."
+        return f"y confirms, Enter and esc cancel.{written}"
 
     def on_mount(self) -> None:
         self.query_one("#yes", Button).disabled = True

@@ -85,7 +85,9 @@ class FormScreen(ModalScreen[Mapping[str, str] | None]):
         return present.joined(present.label(field.label, "bold"), hint, between="  ")
 
     def on_mount(self) -> None:
-        self.query(Input).first().focus()
+        fields = list(self.query(Input))
+        # What is not known yet is what has to be said.
+        next((field for field in fields if not field.value), fields[0]).focus()
 
     @property
     def _values(self) -> dict[str, str]:

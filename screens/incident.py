@@ -146,7 +146,9 @@ class SessionIncident:
         said: list[str] = []
         open_ones = 0
         for intent in self.state.in_doubt:
-            yield Progress(f"settle {intent.run_id}")
+            yield Progress(
+                f"asking what became of {intent.run_id}; the server may still be ending it"
+            )
             found = settle(self._desk, intent.run_id)
             verdict = SETTLED.get(found.verdict, "UNKNOWN")
             at = found.at or datetime.now(UTC)

@@ -10,12 +10,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import ProgressBar, Sparkline, Static
 
-from console import text
 from console.operation import Outcome
 from screens import present
 from screens.actions import bindings
 from screens.base import ConsoleScreen
 from screens.flow import Task
+from screens.meter import facts
 from screens.pace import State, View
 from screens.results import result_screen
 from screens.runner import Ending
@@ -31,7 +31,6 @@ STATES: Mapping[State, tuple[str, str]] = {
     "stopped": ("! stopped, rolled back, nothing was kept", present.WARN),
     "in_doubt": ("? in doubt: COMMIT went out, its answer was lost", present.WARN),
 }
-MEGABYTE = 1_000_000
 
 
 class ProgressScreen(ConsoleScreen):
@@ -88,7 +87,7 @@ class ProgressScreen(ConsoleScreen):
         bar = self.query_one("#meter", ProgressBar)
         bar.display = view.total is not None
         bar.update(total=view.total or 0, progress=min(view.done, view.total or 0))
-        for name, said in _facts(view).items():
+        for name, said in facts(view).items():
             self.query_one(f"#{name}", Fact).show(said)
         times = self.query_one("#times", Sparkline)
         times.display = len(view.batches) > 1
@@ -141,45 +140,6 @@ class ProgressScreen(ConsoleScreen):
             self.say(f"Copied {outcome.run_id}")
 
 
-def _facts(view: View) -> dict[str, Content | None]:
-    total = present.joined("of", present.count(view.total)) if view.total else present.label("")
-    return {
-        "phase": present.label(view.phase) if view.phase else None,
-        "done": present.joined(present.count(view.done), total, view.unit) if view.done else None,
-        "rate": present.label(_rate(view)) if view.rate > 0 else None,
-        "left": _left(view),
-        "elapsed": present.duration(view.elapsed),
-        "written": counts(view.counts) if view.counts else None,
-        "waits": present.label(f"! {view.waiting}", present.WARN) if view.waiting else None,
-        "server": present.label(f"process {view.pid}") if view.pid else None,
-        "batches": _batches(view),
-    }
-
-
-def _rate(view: View) -> str:
-    if view.unit == "bytes":
-        return f"{view.rate / MEGABYTE:,.1f} MB/s"
-    return f"{view.rate:,.0f} {view.unit}/s"
-
-
-def _left(view: View) -> Content | None:
-    if view.state != "running":
-        return None
-    if view.waiting:
-        return present.label("no estimate while it waits")
-    eta = view.eta
-    return present.joined("about", present.duration(eta)) if eta is not None else None
-
-
-def _batches(view: View) -> Content | None:
-    if not view.batches:
-        return None
-    last, slowest = view.batches[-1], max(view.batches)
-    return present.label(
-        f"{len(view.batches)}, last {text.duration(last)}, slowest {text.duration(slowest)}"
-    )
-
-
 def _result(ending: Ending) -> Iterator[Content]:
     if ending.error is not None:
         yield present.label(ending.error.message, present.FAIL)
@@ -208,6 +168,8 @@ def _next(ending: Ending) -> Iterator[Content]:
     match ending.view.state:
         case "done" if ending.job.verb == "verify":
             said = "esc goes back to the checklist; u undoes this run from there"
+        case "done" if ending.job.key is None:
+            said = "esc goes back to the checklist"
         case "in_doubt":
             said = "esc goes back to the checklist; x asks the server what became of it"
         case "stopped":

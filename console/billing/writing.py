@@ -136,6 +136,7 @@ class LineWriter(Operation):
         self._lock(cursor)
         start_audit(cursor, self.desk, plan, opened, log_head)
         batches = Batches(cursor, self, plan, opened.audit_base)
+        yield Progress("write", 0, plan.rows_written)
         yield from self._batches(batches, plan)
         yield Progress("measure", plan.rows_written, plan.rows_written)
         planned = {kind: plan.counts.get(kind, 0) for kind in self.kinds}

@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from rich.segment import Segment
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -229,7 +229,7 @@ class KeysetTable(ScrollView, can_focus=True):
         self.cursor += by * self._height
 
     def action_jump(self, to: int) -> None:
-        self.cursor = to if to >= 0 else self.known - 1
+        self.cursor = to % max(self.known, 1)
 
     def action_select(self) -> None:
         if self.row is not None:
@@ -243,8 +243,7 @@ class KeysetTable(ScrollView, can_focus=True):
             self.action_select()
         self.cursor = index
 
-    def on_focus(self) -> None:
-        self.refresh(Region(0, 0, *self.size))
-
-    def on_blur(self) -> None:
+    @on(events.Focus)
+    @on(events.Blur)
+    def _refocused(self) -> None:
         self.refresh(Region(0, 0, *self.size))
