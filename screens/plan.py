@@ -15,6 +15,7 @@ from console.operation import Page, Plan, PlanRow
 from screens import present
 from screens.actions import bindings
 from screens.findings import FindingsScreen
+from screens.help import TextScreen
 from screens.tabled import ALL, TabledScreen
 from screens.widgets.columns import Column
 from screens.widgets.keyset_table import KeysetTable
@@ -34,7 +35,16 @@ class PlanScreen(TabledScreen):
     EXPORT_NAME = "plan"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(
-            "apply", "kinds", "search", "show_findings", "copy", "export", "back", "help", "quit"
+            "apply",
+            "kinds",
+            "search",
+            "show_findings",
+            "command",
+            "copy",
+            "export",
+            "back",
+            "help",
+            "quit",
         )
     ]
 
@@ -150,6 +160,10 @@ class PlanScreen(TabledScreen):
 
     def do_show_findings(self) -> None:
         self.app.push_screen(FindingsScreen.of_plan(self.plan, self.work.findings))
+
+    def do_command(self) -> None:
+        said = self.work.operation.describe()
+        self.app.push_screen(TextScreen(f"What runs: {self.plan.title}", said))
 
     def copied(self) -> str:
         return self.plan.token if self.row is None else str(self.row.value.key)

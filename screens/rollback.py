@@ -41,6 +41,7 @@ class RollbackScreen(PlanScreen):
             "kinds",
             "search",
             "show_findings",
+            "command",
             "copy",
             "export",
             "back",

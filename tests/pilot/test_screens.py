@@ -418,6 +418,14 @@ class TestPlan:
             stage.gate.open.set()
             await settled(pilot)
 
+    async def test_the_sql_of_a_plan_is_shown(self, make_app: MakeApp, stage: MemoryStage) -> None:
+        """What will run can be read before it runs."""
+        app = make_app()
+        async with app.run_test() as pilot:
+            await to_plan(pilot)
+            await pilot.press("c")
+            assert "INSERT INTO invoice_lines" in text_of(app.screen, "#text")
+
     async def test_read_only_disables_apply(self, make_app: MakeApp, stage: MemoryStage) -> None:
         """The action stays visible and says why."""
         app = make_app()
