@@ -25,6 +25,11 @@ from screens.words import change, counts, images, kind, money, paragraph
 if TYPE_CHECKING:
     from screens.flow import Task
 
+LOOKING = (
+    *("kinds", "search", "show_findings", "command"),
+    *("copy", "export", "back", "help", "quit"),
+)
+"""What can be done with every plan besides applying it."""
 REFUSED = ("rejected", "conflict")
 
 
@@ -33,20 +38,7 @@ class PlanScreen(TabledScreen):
 
     TITLE_WORD = "Plan"
     EXPORT_NAME = "plan"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(
-            "apply",
-            "kinds",
-            "search",
-            "show_findings",
-            "command",
-            "copy",
-            "export",
-            "back",
-            "help",
-            "quit",
-        )
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("apply", *LOOKING)]
 
     def __init__(self, task: Task) -> None:
         super().__init__()

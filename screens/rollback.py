@@ -12,7 +12,7 @@ from textual.content import Content
 from console.operation import PlanRow
 from screens import present
 from screens.actions import bindings
-from screens.plan import PlanScreen
+from screens.plan import LOOKING, PlanScreen
 from screens.widgets.columns import Column
 from screens.words import change, changed, columns_of, kind
 
@@ -32,22 +32,7 @@ class RollbackScreen(PlanScreen):
     TITLE_WORD = "Rollback"
     EXPORT_NAME = "rollback"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(
-            "apply",
-            "keep",
-            "restore",
-            "next_conflict",
-            "replan",
-            "kinds",
-            "search",
-            "show_findings",
-            "command",
-            "copy",
-            "export",
-            "back",
-            "help",
-            "quit",
-        )
+        *bindings("apply", "keep", "restore", "next_conflict", "replan", *LOOKING)
     ]
 
     def __init__(self, task: Task) -> None:

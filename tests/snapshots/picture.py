@@ -12,11 +12,11 @@ from tests.pilot.stage import NOW, MemoryStage
 
 PICTURE = Path(__file__).with_name("checklist.svg")
 DONE = {
-    "billing.1.1": Mark("done", "attested", NOW, "backup_20260208_021409.dump, 2.1 GB"),
-    "billing.1.2": Mark("done", "pass", NOW),
-    "billing.1.3": Mark("done", "attested", NOW, "Artifact validation passed"),
-    "billing.2.1": Mark("done", "attested", NOW, "no migration was due"),
-    "billing.2.2": Mark("done", "attested", NOW, "both indexes are valid"),
+    "billing.1.1": Mark("attested", "", NOW, "backup_20260208_021409.dump, 2.1 GB"),
+    "billing.1.2": Mark("done", "passed", NOW),
+    "billing.1.3": Mark("attested", "", NOW, "Artifact validation passed"),
+    "billing.2.1": Mark("attested", "", NOW, "no migration was due"),
+    "billing.2.2": Mark("attested", "", NOW, "both indexes are valid"),
 }
 
 
