@@ -140,6 +140,29 @@ class TestHome:
             assert isinstance(app.screen, ChecklistScreen)
             assert app.screen.here == 1
 
+    async def test_what_is_in_doubt_is_under_the_cursor(
+        self, make_app: MakeApp, stage: MemoryStage
+    ) -> None:
+        """Whoever left work behind finds it selected, the doubtful first, with its environment."""
+        stage.extra_places = (Place("live", "production"),)
+        stage.held = [
+            Case("20260208-021409-x", "billing", "live", NOW, "at 1.1"),
+            Case("20260207-221400-y", "billing", "demo", NOW, "at 3", "in doubt: manual-fix41"),
+        ]
+        app = make_app("home")
+        async with app.run_test() as pilot:
+            await settled(pilot)
+            cases = app.screen.query_one("#cases", OptionList)
+            assert cases.has_focus
+            shown = [str(cases.get_option_at_index(index).prompt) for index in range(2)]
+            assert "SANDBOX demo" in shown[0]
+            assert "in doubt" in shown[0]
+            assert "PRODUCTION live" in shown[1]
+            await pilot.press("g")
+            await on_screen(pilot, ChecklistScreen)
+            assert app.place is not None
+            assert app.place.name == "demo"
+
     async def test_the_environment_follows_the_session(
         self, make_app: MakeApp, stage: MemoryStage
     ) -> None:
