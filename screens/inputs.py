@@ -26,9 +26,11 @@ def fields(step: Step, state: SessionState, desk: Desk) -> Sequence[Field]:
         case "upsert":
             retry = bool(step.only_if and last)
             proposed = propose_retry(last) if retry else propose_run_id(datetime.now(UTC))
+            again = [Field("retry_of", "Retry of", last, "the run tried again")] if retry else []
             return [
                 Field("csv", "CSV file", _csv(state, desk), "path; ~ is your home"),
                 Field("run_id", "Run id", proposed, "new for every try"),
+                *again,
                 Field("batch_size", "Batch size", str(desk.settings.billing.batch_size), "rows"),
             ]
         case "verify" | "audit_trail":
@@ -90,7 +92,13 @@ def _upsert(inputs: Mapping[str, str]) -> Command:
         raise BadInput(f"There is no file {path}.")
     if not size.isascii() or not size.isdigit() or not int(size):
         raise BadInput("The batch size is a whole number above zero.")
-    return UpsertMissingLines(path, run_id_valid(inputs["run_id"]), int(size))
+    tried = inputs.get("retry_of", "")
+    return UpsertMissingLines(
+        path,
+        run_id_valid(inputs["run_id"]),
+        int(size),
+        retry_of=run_id_valid(tried) if tried else "",
+    )
 
 
 def _rollback(inputs: Mapping[str, str], desk: Desk) -> Command:
