@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 from console.runbooks import runbook
@@ -77,11 +78,16 @@ class Console:
         self.csv.parent.mkdir(parents=True)
         self._config = folder / "ops-console.toml"
         self._config.write_text(CONFIG.format(url=url, artifacts=artifacts), encoding="utf-8")
-        self._sessions = folder / "sessions"
+        self._folder, self._opened = folder, 0
+
+    @property
+    def _sessions(self) -> Path:
+        return self._folder / f"sessions-{self._opened}"
 
     @contextmanager
     def open(self) -> Iterator[Terminal]:
-        """A new process; it may write its bytecode, which an installation has compiled."""
+        """A new process with no session to go on with; it may write its bytecode."""
+        self._opened += 1
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         command = [sys.executable, "-m", "screens", "--config", str(self._config)]
         command += ["--session-dir", str(self._sessions), "run"]
@@ -92,6 +98,10 @@ class Console:
         """How many verbs have ended, by the session logs."""
         logs = self._sessions.glob("*.jsonl")
         return sum(log.read_bytes().count(b'"kind":"outcome"') for log in logs)
+
+
+# Longer than any answer seen; a key that the end of the operation overtakes gets none.
+ANSWER_WITHIN = 5
 
 
 def first_paint(console: Console) -> None:
@@ -148,6 +158,19 @@ class Keys:
                 else:
                     terminal.answer(key, pattern)
                 terminal.idle(PAUSE)
+
+    def press_to_the_end(self, terminal: Terminal, going_on: Callable[[], bool]) -> None:
+        """The same until the operation ends, which leads the checklist on to another step."""
+        for series, key, pattern in cycle(self._round):
+            at = terminal.press(key)
+            try:
+                series.values.append(terminal.wait(pattern, ANSWER_WITHIN) - at)
+            except SystemExit:
+                if going_on():
+                    raise
+            if not going_on():
+                return
+            terminal.idle(PAUSE)
 
     def show(self) -> None:
         self.moves.show(f"cursor, {self._name}", KEY_LIMIT)
@@ -209,7 +232,7 @@ def keys(console: Console, url: str, database: str, rounds: int) -> None:
             idle.press(terminal, lambda until=until: time.perf_counter() < until)  # type: ignore[misc]
             planning.press(terminal, way.start_plan())
             way.open_plan()
-            applying.press(terminal, way.start_apply())
+            applying.press_to_the_end(terminal, way.start_apply())
     for pressed in (idle, planning, applying):
         pressed.show()
 
