@@ -52,7 +52,7 @@ class RunsOperation(Operation):
         rows.sort(key=lambda row: row["marked_at"], reverse=True)
         known = schema.ledger or "reconcile_runs" in schema.tables
         answer: Answer = "pass" if known else "not_run"
-        summary = f"{len(rows)} runs" if known else "no ledger and no reconcile_runs"
+        summary = f"runs: {len(rows)}" if known else "no ledger and no reconcile_runs"
         figures = {"rows": rows[: self.command.limit]}
         yield Checked(Check(self.name, answer, summary, figures=figures))
 
