@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,16 +37,12 @@ def demo(call: Call, /, **portfolio: Any) -> int:
     """Open the screens on a sandbox of their own: started, seeded, cleaned up at the end."""
     from console import settings
     from console.sandbox import sandbox
+    from console.sandbox.passing import SANDBOX, passing_folder
 
-    with tempfile.TemporaryDirectory(prefix="ops-console-") as folder:
-        home = Path(folder) / "sandbox"
-        try:
-            made = sandbox.up(home, **portfolio, owned=True, progress=call.out.note)
-            loaded = settings.load(made.config)
-            kept = call.options.session_dir or Path(folder) / "sessions"
-            return _open(call, loaded, session_dir=kept)
-        finally:
-            sandbox.destroy(home)
+    with passing_folder() as folder:
+        made = sandbox.up(folder / SANDBOX, **portfolio, owned=True, progress=call.out.note)
+        kept = call.options.session_dir or folder / "sessions"
+        return _open(call, settings.load(made.config), session_dir=kept)
 
 
 def _chosen(call: Call) -> tuple[Settings, str | None]:
