@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,12 @@ with passing_folder() as folder:
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The system's folder for temporary files, for this test alone."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return tmp_path
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for temporary files of this test alone, short enough for a server's socket."""
+    with tempfile.TemporaryDirectory(prefix="oc-") as name:
+        monkeypatch.setenv("TMPDIR", name)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        yield Path(name)
 
 
 def owner() -> tuple[subprocess.Popen[str], Path]:
@@ -40,7 +42,9 @@ def owner() -> tuple[subprocess.Popen[str], Path]:
         cwd=ROOT,
     )
     assert process.stdout is not None
-    return process, Path(process.stdout.readline().strip())
+    said = process.stdout.readline().strip()
+    assert said, "the process ended before it had a sandbox"
+    return process, Path(said)
 
 
 def test_a_folder_is_gone_at_the_end(temporary: Path) -> None:
