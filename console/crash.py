@@ -2,12 +2,9 @@
 
 import io
 import os
-import sys
-import threading
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 from console.secrets import emit
 from console.text import harmless
@@ -48,21 +45,3 @@ def crash_message(error: BaseException, folder: Path) -> str:
         f"{said}\nWhat was in flight is not claimed: `ops-console session list` shows it."
         f"\nReport, without data: {path}"
     )
-
-
-def install_crash_hooks(folder: Path) -> None:
-    """Report errors outside the screens, threads included, in the same way."""
-
-    def on_error(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            return
-        emit(crash_message(error.with_traceback(trace), folder), sys.stderr)
-
-    def on_thread_error(hooked: threading.ExceptHookArgs) -> None:
-        error = hooked.exc_value or hooked.exc_type()
-        on_error(hooked.exc_type, error, hooked.exc_traceback)
-
-    sys.excepthook = on_error
-    threading.excepthook = on_thread_error

@@ -224,8 +224,8 @@ class Operation(ABC):
         """End with `Checked`; measures the result by another path."""
         raise NotImplementedError
 
-    def undo(self, outcome: Outcome) -> Command:
-        """The command whose plan undoes the outcome."""
+    def undo(self, outcome: Outcome, run_id: str) -> Command:
+        """The command whose plan, under that new run id, undoes the outcome."""
         raise NotImplementedError
 
     def rows(self, page: Page) -> Sequence[PlanRow]:

@@ -48,7 +48,10 @@ class Batches:
         ).fetchone()
         assert measured is not None  # noqa: S101 - an aggregate always answers
         if measured["rows"] != measured["logged"]:
-            raise Moved("Not every line got its audit row; rolled back, nothing was changed.")
+            raise Moved(
+                "Not every line got its audit row; rolled back, nothing was changed.",
+                next_step="See the triggers and policies of audit_logs, then plan again.",
+            )
         if measured.get("changed"):
             raise Moved(
                 "A trigger wrote other values than planned; rolled back, nothing was changed.",

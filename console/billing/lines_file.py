@@ -132,11 +132,14 @@ def open_lines_file(path: Path) -> LinesFile:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{path} is not a regular file.")
+            raise BadInput(f"{path} is not a regular file.", next_step="Name the CSV file.")
         with path.open("rb") as raw:
             sha256, encoding = _digest_and_encoding(raw, path)
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}.",
+            next_step="Check the path and your rights on the file.",
+        ) from None
     with path.open(encoding=encoding, newline="") as text:
         delimiter, header = _header(text.readline(), path)
     return LinesFile(path, status.st_size, sha256, encoding, delimiter, header)
@@ -190,7 +193,10 @@ def _header(first: str, path: Path) -> tuple[str, tuple[str, ...]]:
     try:
         names = next(csv.reader([first], delimiter=delimiter, strict=True), [])
     except csv.Error as error:
-        raise BadInput(f"{path.name} line 1: the header is broken ({error}).") from None
+        raise BadInput(
+            f"{path.name} line 1: the header is broken ({error}).",
+            next_step="Export it as CSV with a header line.",
+        ) from None
     header = tuple(_spelling(name) for name in names)
     _check_header(header, path)
     return delimiter, header

@@ -59,7 +59,10 @@ class LineWriter(Operation):
         """Do the plan in one transaction; every error but `InDoubt` leaves nothing behind."""
         connection, started = self._open_connection(), time.monotonic()
         if plan.digest != self._standing:
-            raise Moved("This plan has been replaced by a later one; nothing was changed.")
+            raise Moved(
+                "This plan has been replaced by a later one; nothing was changed.",
+                next_step="Read the newer plan and apply that one.",
+            )
         environment = self.desk.environment
         try:
             # Whoever watches can ask from now on what this process waits for.
@@ -80,10 +83,10 @@ class LineWriter(Operation):
     def verify(self, outcome: Outcome) -> Iterator[Event]:
         yield from VerifyRunOperation(self.desk, VerifyRun(outcome.run_id)).read()
 
-    def undo(self, outcome: Outcome) -> Command:
+    def undo(self, outcome: Outcome, run_id: str) -> Command:
         from console.billing.rollback import RollbackRun  # a rollback is such an operation itself
 
-        return RollbackRun(run_id=outcome.run_id, new_run_id="")
+        return RollbackRun(run_id=outcome.run_id, new_run_id=run_id)
 
     def close(self) -> None:
         self.stop.forget()
@@ -165,7 +168,8 @@ class LineWriter(Operation):
             if images["as_written"] != plan.rows_written:
                 raise Moved(
                     f"A trigger ({', '.join(late)}) changed lines after they were written; "
-                    "rolled back, nothing was changed."
+                    "rolled back, nothing was changed.",
+                    next_step="Have the trigger looked at; it changes what an operator has seen.",
                 )
 
     def _batches(self, batches: Batches, plan: Plan) -> Iterator[Event]:

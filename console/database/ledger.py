@@ -157,7 +157,8 @@ def commit(desk: Desk, connection: Connection, run_id: str) -> Iterator[Event]:
             raise InDoubt from error
         if settled.verdict == "abandoned":
             raise CouldNotRun(
-                f"Run {run_id} did not commit and cannot any more; nothing was changed."
+                f"Run {run_id} did not commit and cannot any more; nothing was changed.",
+                next_step="Plan again under a new run id.",
             ) from error
 
 
@@ -198,9 +199,15 @@ def _same_primary(cursor: _Cursor, desk: Desk) -> None:
     """A tombstone in another database would fence nothing."""
     row = run(cursor, "server/ledger", "identity").fetchone()
     if row is None or row["in_recovery"]:
-        raise CouldNotRun("The server is a standby; only the primary can settle a run.")
+        raise CouldNotRun(
+            "The server is a standby; only the primary can settle a run.",
+            next_step="Name the primary in the environment, then settle again.",
+        )
     if row["server_id"] != desk.schema.server_id:
-        raise CouldNotRun("The connection leads to another database than the run's.")
+        raise CouldNotRun(
+            "The connection leads to another database than the run's.",
+            next_step="Name the run's own environment, then settle again.",
+        )
 
 
 def recorded(connection: Connection, run_id: str) -> Row | None:

@@ -43,7 +43,10 @@ def gate(
     if verb != "apply":
         return
     if target.read_only or (environment is not None and environment.read_only):
-        raise Refused(f"The environment {target.environment} is read-only.")
+        raise Refused(
+            f"The environment {target.environment} is read-only.",
+            next_step="Choose an environment that may be written.",
+        )
     if not operation.writes:
         raise Refused(f"{operation.name} does not write anything; there is nothing to apply.")
     if plan is None:
@@ -61,7 +64,9 @@ def _gate_plan(operation: Operation, plan: Plan, target: Target, now: datetime) 
             next_step=_AGAIN,
         )
     if plan.blocked:
-        raise Refused(f"The plan cannot be applied: {plan.blocked}", findings=plan.findings)
+        raise Refused(
+            f"The plan cannot be applied: {plan.blocked}", next_step=_AGAIN, findings=plan.findings
+        )
     if now >= plan.expires_at:
         raise Refused(f"The plan expired at {plan.expires_at:%H:%M:%S} UTC.", next_step=_AGAIN)
     if plan.run_id:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from console.billing.rollback import RollbackOperation, RollbackRun
 from console.errors import BadInput, RunIdUsed
 from tests.database import billing
 from tests.database.billing import (
@@ -186,3 +187,16 @@ def test_a_clean_line_is_not_to_be_decided(applied: Database) -> None:
         clean = ids(connection, "insert")[0]
     with pytest.raises(BadInput, match=clean):
         plan(rollback(applied, restore=(clean,)))
+
+
+def test_the_operation_names_its_own_undo(both_schemas: Database) -> None:
+    """The undo of an outcome is a command whose plan takes all of it back."""
+    with both_schemas.connect() as connection:
+        state = billing.lines_digest(connection)
+        operation = billing.upsert(both_schemas, both_schemas.csv)
+        outcome = apply(operation)
+        assert billing.lines_digest(connection) != state
+        command = operation.undo(outcome, "undo-of-it-0001")
+        assert isinstance(command, RollbackRun)
+        apply(RollbackOperation(billing.desk(both_schemas), command))
+        assert billing.lines_digest(connection) == state
