@@ -129,9 +129,17 @@ def translate(error: psycopg.Error) -> ConsoleError:
         case errors.UniqueViolation():
             return Moved(f"The key is already taken: {said}.", next_step="Plan again.")
         case errors.InsufficientPrivilege():
-            return CouldNotRun(f"The database role lacks a right: {said}.")
+            return CouldNotRun(
+                f"The database role lacks a right: {said}.",
+                next_step="Have it granted, or use the role that the runbook names.",
+            )
         case errors.ReadOnlySqlTransaction():
             return CouldNotRun(f"The connection is read-only: {said}.")
+        case psycopg.OperationalError() if error.sqlstate is None:
+            return CouldNotRun(
+                f"PostgreSQL: {said}.",
+                next_step="Check that the server is up and that the target names it.",
+            )
         case _:
             return CouldNotRun(f"PostgreSQL: {said}.")
 
